@@ -1,0 +1,31 @@
+# make demo   fetch real models, find the face on a photograph, draw it
+# make test   lint, types, tests
+# Both set up a virtual environment in .venv first, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test bench protos clean
+
+demo: .venv/ready
+	$(BIN)/python -m tools.demo
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: .venv/ready
+	$(BIN)/python -m tools.benchmarks.engine
+
+protos: .venv/ready
+	$(BIN)/python protos/generate.py
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.venv/ready: setup.cfg tools/make_venv.sh
+	sh tools/make_venv.sh "$(PYTHON)" .venv
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
