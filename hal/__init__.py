@@ -1,0 +1,1 @@
+"""The contract between applications and drivers: types, models, operations, validation, memory, wire."""

@@ -1,0 +1,355 @@
+"""Between the contract's Python objects and the wire's messages, both ways.
+
+What comes from the wire is checked for form only (known enumerators, sizes that agree, locations
+that exist); ``hal.validation`` checks what it means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hal.device import Argument, Bytes, Capabilities, DeviceInfo, ExecutionResult, Performance, Request, Timing
+from hal.errors import BadDataError, NnapiError, error_class
+from hal.model import (
+    Dimensions,
+    Extension,
+    Lifetime,
+    Location,
+    Model,
+    Operand,
+    Operation,
+    PerChannelQuantization,
+    Subgraph,
+    is_extension,
+)
+from hal.types import DeviceType, FeatureLevel, OperandType, OperationType, ResultCode
+from protos.nnhal.v1 import device_pb2, model_pb2
+
+INLINE_LIMIT = 128
+"""Bytes: a constant up to this size travels in the message itself, as NNAPI copies it into the model."""
+
+MESSAGE_LIMIT = 64 * 1024 * 1024
+"""Bytes that a message may have."""
+
+Place = Callable[[Bytes, "Location | None"], "Location | None"]
+"""Says where in shared memory a constant's bytes are, given where they are already, if anywhere; None: inline."""
+
+Resolve = Callable[[Location], Bytes]
+"""The bytes of a shared location; raises ``BadDataError`` where there is none."""
+
+_Enum = TypeVar("_Enum", bound=IntEnum)
+
+
+def model_to_wire(model: Model, place: Place) -> model_pb2.Model:
+    """The message for ``model``, with constants above ``INLINE_LIMIT`` wherever ``place`` puts them."""
+    return model_pb2.Model(
+        main=_subgraph_to_wire(model.main, place),
+        referenced=[_subgraph_to_wire(subgraph, place) for subgraph in model.referenced],
+        relax_computation_float32_to_float16=model.relaxed,
+        extensions=[model_pb2.Extension(name=each.name, prefix=each.prefix) for each in model.extensions],
+    )
+
+
+def _subgraph_to_wire(subgraph: Subgraph, place: Place) -> model_pb2.Subgraph:
+    return model_pb2.Subgraph(
+        operands=[_operand_to_wire(operand, place) for operand in subgraph.operands],
+        operations=[
+            model_pb2.Operation(type=each.type, inputs=each.inputs, outputs=each.outputs)  # type: ignore[arg-type]
+            for each in subgraph.operations
+        ],
+        inputs=subgraph.inputs,
+        outputs=subgraph.outputs,
+    )
+
+
+def _operand_to_wire(operand: Operand, place: Place) -> model_pb2.Operand:
+    message = model_pb2.Operand(
+        type=operand.type,  # type: ignore[arg-type]
+        dimensions=operand.dimensions,
+        scale=operand.scale,
+        zero_point=operand.zero_point,
+        lifetime=operand.lifetime,  # type: ignore[arg-type]
+        subgraph=operand.subgraph or 0,
+        extension_data=operand.extension_data,
+    )
+    if operand.per_channel is not None:
+        message.per_channel.channel_dim = operand.per_channel.channel_dim
+        message.per_channel.scales.extend(operand.per_channel.scales)
+    if operand.value is not None:
+        message.location.CopyFrom(_value_to_wire(operand, place))
+    return message
+
+
+def _value_to_wire(operand: Operand, place: Place) -> model_pb2.Location:
+    assert operand.value is not None
+    if operand.value.nbytes > INLINE_LIMIT or operand.location is not None:
+        data = np.ascontiguousarray(operand.value).reshape(-1).view(np.uint8)
+        location = place(data, operand.location)
+        if location is not None:
+            return location_to_wire(location)
+    return model_pb2.Location(inline=operand.value.tobytes())
+
+
+def location_to_wire(location: Location) -> model_pb2.Location:
+    """The message for a place in shared memory."""
+    shared = model_pb2.Location.Shared(region=location.region, offset=location.offset, length=location.length)
+    return model_pb2.Location(shared=shared)
+
+
+def model_from_wire(message: model_pb2.Model, resolve: Resolve) -> Model:
+    """The model in ``message``; ``BadDataError`` when it has none.
+
+    Integer constants are copied, floating ones above ``INLINE_LIMIT`` stay where they are: whoever
+    shares the memory can still change a weight, but nothing that a driver decides by.
+    """
+    return Model(
+        _subgraph_from_wire(message.main, resolve),
+        tuple(_subgraph_from_wire(each, resolve) for each in message.referenced),
+        message.relax_computation_float32_to_float16,
+        tuple(Extension(each.name, each.prefix) for each in message.extensions),
+    )
+
+
+def _subgraph_from_wire(message: model_pb2.Subgraph, resolve: Resolve) -> Subgraph:
+    return Subgraph(
+        tuple(_operand_from_wire(index, each, resolve) for index, each in enumerate(message.operands)),
+        tuple(
+            Operation(_code(OperationType, each.type, "operation"), tuple(each.inputs), tuple(each.outputs))
+            for each in message.operations
+        ),
+        tuple(message.inputs),
+        tuple(message.outputs),
+    )
+
+
+def _operand_from_wire(index: int, message: model_pb2.Operand, resolve: Resolve) -> Operand:
+    operand_type = _code(OperandType, message.type, "operand")
+    lifetime = _enumerator(Lifetime, message.lifetime, f"operand {index}'s lifetime")
+    dimensions = tuple(message.dimensions)
+    value, location = None, None
+    if lifetime in (Lifetime.CONSTANT_COPY, Lifetime.CONSTANT_REFERENCE):
+        try:
+            data = bytes_from_wire(message.location, resolve)
+            value = _value(operand_type, dimensions, data)
+        except NnapiError as error:
+            raise BadDataError(f"operand {index}: {error}", operand=index) from error
+        if lifetime is Lifetime.CONSTANT_REFERENCE:
+            location = location_from_wire(message.location)
+    per_channel = None
+    if message.HasField("per_channel"):
+        per_channel = PerChannelQuantization(message.per_channel.channel_dim, tuple(message.per_channel.scales))
+    return Operand(
+        operand_type,
+        dimensions,
+        message.scale,
+        message.zero_point,
+        lifetime,
+        value,
+        location,
+        per_channel,
+        message.subgraph if lifetime is Lifetime.SUBGRAPH else None,
+        message.extension_data,
+    )
+
+
+def _value(operand_type: OperandType | int, dimensions: Dimensions, data: Bytes) -> NDArray[np.generic]:
+    if not isinstance(operand_type, OperandType):
+        return _frozen(data.copy())
+    if operand_type is OperandType.MODEL:
+        raise BadDataError("a MODEL operand is no constant; its lifetime must be SUBGRAPH")
+    dtype = operand_type.dtype
+    needed = math.prod(dimensions) * dtype.itemsize
+    if data.size != needed:
+        raise BadDataError(
+            f"its value has {data.size} bytes; {operand_type.name} {list(dimensions)} must have {needed}"
+        )
+    if dtype.kind == "b":
+        return _frozen((data != 0).reshape(dimensions))
+    if dtype.kind != "f" or data.size <= INLINE_LIMIT or data.ctypes.data % dtype.itemsize:
+        data = data.copy()
+    return _frozen(data.view(dtype).reshape(dimensions))
+
+
+def _frozen(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    array.flags.writeable = False
+    return array
+
+
+def bytes_from_wire(message: model_pb2.Location, resolve: Resolve) -> Bytes:
+    """The bytes at a location, shared or inline; ``BadDataError`` when it is unset."""
+    location = location_from_wire(message)
+    if location is not None:
+        return resolve(location)
+    if message.WhichOneof("place") is None:
+        raise BadDataError("its location is missing; it must be shared memory or inline")
+    return np.frombuffer(message.inline, np.uint8)
+
+
+def location_from_wire(message: model_pb2.Location) -> Location | None:
+    """The place in shared memory that a location names; None if it names none."""
+    if message.WhichOneof("place") != "shared":
+        return None
+    return Location(message.shared.region, message.shared.offset, message.shared.length)
+
+
+def _code(known: type[_Enum], value: int, what: str) -> _Enum | int:
+    if is_extension(value):
+        return value
+    return _enumerator(known, value, f"{what} type")
+
+
+def _enumerator(known: type[_Enum], value: int, what: str) -> _Enum:
+    try:
+        return known(value)
+    except ValueError:
+        raise BadDataError(f"{what} {value} is unknown; it must be one of {known.__name__}'s") from None
+
+
+def argument_to_wire(argument: Argument, *, local: bool, output: bool) -> device_pb2.Argument:
+    """The message for an input or output; in shared memory for a ``local`` device, else inline."""
+    message = device_pb2.Argument()
+    if argument.dimensions:
+        message.dimensions.sizes.extend(argument.dimensions)
+    if argument.data is None:
+        return message
+    if local and argument.location is not None:
+        message.location.CopyFrom(location_to_wire(argument.location))
+    else:
+        message.location.inline = b"" if output else argument.data.tobytes()
+    return message
+
+
+def request_to_wire(prepared_model: int, request: Request, *, local: bool) -> device_pb2.ExecuteRequest:
+    """The message for a request."""
+    message = device_pb2.ExecuteRequest(
+        prepared_model=prepared_model,
+        inputs=[argument_to_wire(each, local=local, output=False) for each in request.inputs],
+        outputs=[argument_to_wire(each, local=local, output=True) for each in request.outputs],
+        measure_timing=request.measure,
+    )
+    if request.timeout is not None:
+        message.timeout_ns = nanoseconds(request.timeout)
+    if request.loop_timeout is not None:
+        message.loop_timeout_ns = nanoseconds(request.loop_timeout)
+    return message
+
+
+def nanoseconds(seconds: float) -> int:
+    """A duration as the wire has it."""
+    return min(max(round(seconds * 1e9), 0), 2**64 - 1)
+
+
+def result_to_wire(result: ExecutionResult, inline: Sequence[Bytes | None]) -> device_pb2.ExecuteResponse:
+    """The message for an execution's result; ``inline``: the bytes of each output that goes inline."""
+    response = device_pb2.ExecuteResponse(timing=device_pb2.Timing())
+    for dimensions, data in zip(result.output_dimensions, inline):
+        output = response.outputs.add()
+        output.dimensions.sizes.extend(dimensions)
+        if data is not None:
+            output.inline = data.tobytes()
+    if result.timing.on_hardware is not None:
+        response.timing.on_hardware_ns = result.timing.on_hardware
+    if result.timing.in_driver is not None:
+        response.timing.in_driver_ns = result.timing.in_driver
+    return response
+
+
+def result_from_wire(message: device_pb2.ExecuteResponse) -> ExecutionResult:
+    """The result in ``message``."""
+    timing = message.timing
+    return ExecutionResult(
+        tuple(tuple(output.dimensions.sizes) for output in message.outputs),
+        Timing(
+            timing.on_hardware_ns if timing.HasField("on_hardware_ns") else None,
+            timing.in_driver_ns if timing.HasField("in_driver_ns") else None,
+        ),
+    )
+
+
+def info_to_wire(info: DeviceInfo) -> device_pb2.DeviceInfo:
+    """The message for what a device is."""
+    return device_pb2.DeviceInfo(
+        name=info.name,
+        version=info.version,
+        type=info.type,  # type: ignore[arg-type]
+        feature_level=info.feature_level,
+        extensions=info.extensions,
+    )
+
+
+def info_from_wire(message: device_pb2.DeviceInfo) -> DeviceInfo:
+    """What the device in ``message`` is; ``BadDataError`` when it says nonsense."""
+    return DeviceInfo(
+        message.name,
+        message.version,
+        _enumerator(DeviceType, message.type, "device type"),
+        _enumerator(FeatureLevel, message.feature_level, "feature level"),
+        tuple(message.extensions),
+    )
+
+
+def capabilities_to_wire(capabilities: Capabilities) -> device_pb2.Capabilities:
+    """The message for what a device promises."""
+    return device_pb2.Capabilities(
+        operand_performance=[
+            device_pb2.OperandPerformance(
+                type=operand_type,  # type: ignore[arg-type]
+                performance=_performance_to_wire(performance),
+            )
+            for operand_type, performance in capabilities.operand_performance.items()
+        ],
+        relaxed_float32_to_float16_scalar=_performance_to_wire(capabilities.relaxed_scalar),
+        relaxed_float32_to_float16_tensor=_performance_to_wire(capabilities.relaxed_tensor),
+        if_performance=_performance_to_wire(capabilities.if_),
+        while_performance=_performance_to_wire(capabilities.while_),
+    )
+
+
+def capabilities_from_wire(message: device_pb2.Capabilities) -> Capabilities:
+    """What the device in ``message`` promises; ``BadDataError`` when a type is unknown."""
+    return Capabilities(
+        {
+            _enumerator(OperandType, each.type, "operand type"): _performance_from_wire(each.performance)
+            for each in message.operand_performance
+        },
+        _performance_from_wire(message.relaxed_float32_to_float16_scalar),
+        _performance_from_wire(message.relaxed_float32_to_float16_tensor),
+        _performance_from_wire(message.if_performance),
+        _performance_from_wire(message.while_performance),
+    )
+
+
+def _performance_to_wire(performance: Performance) -> device_pb2.Performance:
+    return device_pb2.Performance(exec_time=performance.exec_time, power_usage=performance.power_usage)
+
+
+def _performance_from_wire(message: device_pb2.Performance) -> Performance:
+    return Performance(message.exec_time, message.power_usage)
+
+
+def error_to_wire(error: NnapiError) -> device_pb2.Error:
+    """The message for an error."""
+    return device_pb2.Error(
+        code=error.code,  # type: ignore[arg-type]
+        message=str(error),
+        operand=error.operand,
+        operation=error.operation,
+        output_dimensions=[device_pb2.Dimensions(sizes=each) for each in error.dimensions],
+    )
+
+
+def error_from_wire(message: device_pb2.Error) -> NnapiError:
+    """The error in ``message``; an unknown code becomes ``OP_FAILED``."""
+    code = ResultCode(message.code) if 0 < message.code <= max(ResultCode) else ResultCode.OP_FAILED
+    return error_class(code)(
+        message.message,
+        operand=message.operand if message.HasField("operand") else None,
+        operation=message.operation if message.HasField("operation") else None,
+        dimensions=tuple(tuple(each.sizes) for each in message.output_dimensions),
+    )

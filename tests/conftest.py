@@ -1,0 +1,18 @@
+"""Every test process gets a runtime directory of its own, so that nothing running elsewhere is found."""
+
+import os
+import tempfile
+
+import pytest
+
+os.environ["NNHAL_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="nnhal-test-")
+for name in ("NNHAL_DEVICES", "NNHAL_CPU_THREADS"):
+    os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remove_runtime_directory():
+    yield
+    import shutil
+
+    shutil.rmtree(os.environ["NNHAL_RUNTIME_DIR"], ignore_errors=True)

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from hal.errors import BadDataError
+from hal.types import FuseCode, OperationType
+
+SAME, VALID = 1, 2
+IMAGE = np.array([[1, 2, 3], [4, 5, 6], [7, 8, -9]], np.float32).reshape(1, 3, 3, 1)
+
+
+def test_windows_without_padding(compute):
+    result = compute(OperationType.AVERAGE_POOL_2D, IMAGE, VALID, 1, 1, 2, 2, 0)
+    assert result[0, :, :, 0].tolist() == [[3, 4], [6, 2.5]]
+    result = compute(OperationType.MAX_POOL_2D, IMAGE, VALID, 1, 1, 2, 2, 0)
+    assert result[0, :, :, 0].tolist() == [[5, 6], [8, 8]]
+
+
+def test_padding_counts_for_nothing(compute):
+    result = compute(OperationType.AVERAGE_POOL_2D, IMAGE, SAME, 2, 2, 2, 2, 0)
+    assert result[0, :, :, 0].tolist() == [[3, 4.5], [7.5, -9]]
+    result = compute(OperationType.MAX_POOL_2D, IMAGE, SAME, 2, 2, 2, 2, 0)
+    assert result[0, :, :, 0].tolist() == [[5, 6], [8, -9]]
+
+
+def test_the_window_is_width_first(compute):
+    """Padding left, right, top, bottom; stride and filter by width, then height."""
+    result = compute(OperationType.MAX_POOL_2D, IMAGE, 1, 0, 0, 0, 2, 1, 2, 1, 0)
+    assert result[0, :, :, 0].tolist() == [[1, 3], [4, 6], [7, 8]]
+
+
+def test_the_activation_comes_last(compute):
+    result = compute(OperationType.AVERAGE_POOL_2D, IMAGE, VALID, 1, 1, 1, 1, int(FuseCode.RELU6))
+    assert result[0, :, :, 0].tolist() == [[1, 2, 3], [4, 5, 6], [6, 6, 0]]
+
+
+@pytest.mark.parametrize("operation_type", [OperationType.AVERAGE_POOL_2D, OperationType.MAX_POOL_2D])
+def test_nchw_is_the_same_laid_out_otherwise(compute, operation_type):
+    image = np.random.default_rng(4).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    expected = compute(operation_type, image, SAME, 1, 2, 3, 2, 0)
+    result = compute(operation_type, image.transpose(0, 3, 1, 2).copy(), SAME, 1, 2, 3, 2, 0, True)
+    np.testing.assert_array_equal(result, expected.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((VALID, 1, 1, 4, 1, 0), "its window reaches over 4 elements of width, more than the input's 3"),
+        ((2, 0, 0, 0, 1, 1, 2, 2, 0), "its padding of width, 2 and 0, must each be less than the 2"),
+        ((VALID, 1, 1, 0, 1, 0), "input 4 ('filter_width') is 0; it must be at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(infer, arguments, sentence):
+    with pytest.raises(BadDataError) as refused:
+        infer(OperationType.AVERAGE_POOL_2D, IMAGE, *arguments)
+    assert str(refused.value).startswith(sentence)
