@@ -1,0 +1,113 @@
+"""How a kernel is written, and the one calling convention that the engine calls it by.
+
+A kernel is a plain function over arrays and numbers whose last two parameters are the range of work
+``begin`` to ``end`` that this call is to do. It is written for numba: no objects, no allocation, no
+exceptions. Importing a kernel compiles nothing and does not import numba.
+
+The calling convention is ``kernel(bases, parameters, begin, end)``: ``bases`` holds the address of
+each memory that an execution works on, ``parameters`` is the kernel's block of 64-bit words. An
+array takes 2 + rank words: the index of its memory in ``bases``, its offset there in bytes, its
+dimensions; a whole number takes one word; a float one word, the bits of a float64.
+"""
+
+from __future__ import annotations
+
+import inspect
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec:
+    """A C-contiguous array parameter."""
+
+    dtype: str
+    rank: int
+
+
+F32x1 = Annotated[NDArray[np.float32], ArraySpec("float32", 1)]
+F32x2 = Annotated[NDArray[np.float32], ArraySpec("float32", 2)]
+F32x3 = Annotated[NDArray[np.float32], ArraySpec("float32", 3)]
+F32x4 = Annotated[NDArray[np.float32], ArraySpec("float32", 4)]
+I32x1 = Annotated[NDArray[np.int32], ArraySpec("int32", 1)]
+
+Parameter = ArraySpec | type[int] | type[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A function that kernels call; it is compiled into each of them."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it in plain Python."""
+        return self.function(*arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel's function, its parameters but for the range, and its name: module and function."""
+
+    name: str
+    function: Callable[..., None]
+    parameters: tuple[Parameter, ...]
+
+    def words(self, arguments: Sequence[Placed | int | float]) -> list[int]:
+        """The parameter block for ``arguments``; ``TypeError`` when they are not what the kernel takes."""
+        if len(arguments) != len(self.parameters):
+            raise TypeError(f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
+        words: list[int] = []
+        for parameter, argument in zip(self.parameters, arguments):
+            if isinstance(parameter, ArraySpec):
+                if not isinstance(argument, Placed) or (argument.dtype, len(argument.shape)) != (
+                    parameter.dtype,
+                    parameter.rank,
+                ):
+                    raise TypeError(f"{self.name} takes {parameter}, not {argument}")
+                words += [argument.memory, argument.offset, *argument.shape]
+            elif isinstance(argument, Placed):
+                raise TypeError(f"{self.name} takes {parameter.__name__}, not {argument}")
+            elif parameter is float:
+                words += struct.unpack("<q", struct.pack("<d", argument))
+            else:
+                words.append(int(argument))
+        return words
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An array as a kernel finds it: memory, offset in bytes, dtype, shape."""
+
+    memory: int
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def kernel(function: Callable[..., None]) -> Kernel:
+    """Declare a kernel; its annotations say what it takes."""
+    hints = get_type_hints(function, include_extras=True)
+    names = list(inspect.signature(function).parameters)
+    if names[-2:] != ["begin", "end"]:
+        raise TypeError(f"{function.__name__}: a kernel's last parameters are begin and end")
+    parameters = tuple(_parameter(hints[name]) for name in names[:-2])
+    return Kernel(f"{function.__module__.rpartition('.')[2]}.{function.__name__}", function, parameters)
+
+
+def _parameter(hint: Any) -> Parameter:
+    if hint in (int, float):
+        return hint
+    spec = get_args(hint)[1]
+    assert isinstance(spec, ArraySpec)
+    return spec
+
+
+def helper(function: Callable[..., Any]) -> Helper:
+    """Declare a function that kernels call."""
+    return Helper(function)

@@ -1,0 +1,127 @@
+"""Compile functions to machine code with numba. Only this module imports numba, and only when needed.
+
+What is compiled here allocates nothing and touches no Python object, so that its machine code can be
+kept in a file and loaded without numba.
+"""
+
+from __future__ import annotations
+
+import types as python_types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils, compiler, registry
+from numba.core.cpu import FastMathOptions
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from drivers.engine.abi import ArraySpec, Helper, Kernel
+
+FAST_MATH = {"contract", "reassoc", "nsz"}
+"""Freedom to fuse and reorder; infinities and NaN keep their meaning."""
+
+WORD = types.int64
+WORDS = types.CPointer(WORD)
+_JIT = {"_nrt": False, "error_model": "numpy", "fastmath": FAST_MATH}
+
+
+def compile_kernel(kernel: Kernel) -> tuple[str, bytes]:
+    """The symbol and the object file of a kernel behind the engine's calling convention."""
+    lines, names = [], []
+    word = 0
+    for index, parameter in enumerate(kernel.parameters):
+        name = f"argument_{index}"
+        names.append(name)
+        if isinstance(parameter, ArraySpec):
+            dimensions = "".join(f"words[{word + 2 + axis}], " for axis in range(parameter.rank))
+            lines.append(f"{name} = view_{parameter.dtype}(bases[words[{word}]] + words[{word + 1}], ({dimensions}))")
+            word += 2 + parameter.rank
+        else:
+            lines.append(f"{name} = {'float_from_bits' if parameter is float else ''}(words[{word}])")
+            word += 1
+    source = "\n    ".join(["def entry(bases, words, begin, end):", *lines, f"body({', '.join(names)}, begin, end)"])
+    scope: dict[str, Any] = {
+        "body": njit(**_JIT)(_with_compiled_helpers(kernel.function)),
+        "float_from_bits": _float_from_bits,
+        **{f"view_{name}": _view(name) for name in _DTYPES},
+    }
+    exec(source, scope)
+    return compile_function(scope["entry"], (WORDS, WORDS, types.int64, types.int64))
+
+
+def compile_function(function: Callable[..., Any], arguments: Sequence[types.Type]) -> tuple[str, bytes]:
+    """The symbol and the object file of ``function`` in numba's own calling convention, returning nothing."""
+    flags = compiler.Flags()
+    flags.no_cpython_wrapper = True
+    flags.no_cfunc_wrapper = True
+    flags.error_model = "numpy"
+    flags.fastmath = FastMathOptions(FAST_MATH)
+    target = registry.cpu_target
+    result = compiler.compile_extra(
+        target.typing_context,
+        target.target_context,
+        _with_compiled_helpers(function),
+        tuple(arguments),
+        types.void,
+        flags,
+        {},
+    )
+    _, _, (code, _) = result.library.serialize_using_object_code()
+    return result.fndesc.llvm_func_name, code
+
+
+def _with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of ``function`` in whose globals and closure every helper is compiled."""
+    scope = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        if name in scope:
+            scope[name] = _compiled_if_helper(scope[name])
+    cells = tuple(python_types.CellType(_compiled_if_helper(c.cell_contents)) for c in function.__closure__ or ())
+    return python_types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+
+
+def _compiled_if_helper(value: Any) -> Any:
+    return njit(**_JIT)(_with_compiled_helpers(value.function)) if isinstance(value, Helper) else value
+
+
+_DTYPES = ("float32", "int32")
+
+
+def _view(dtype: str) -> Any:
+    element = getattr(types, dtype)
+
+    @intrinsic
+    def view(typing_context: Any, address: Any, shape: Any) -> Any:
+        array_type = types.Array(element, len(shape), "C")
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = arrayobj.make_array(array_type)(context, builder)
+            dimensions = cgutils.unpack_tuple(builder, arguments[1])
+            size = context.get_constant(types.intp, np.dtype(dtype).itemsize)
+            strides = [size]
+            for dimension in reversed(dimensions[1:]):
+                strides.insert(0, builder.mul(strides[0], dimension))
+            arrayobj.populate_array(
+                array,
+                data=builder.inttoptr(arguments[0], array.data.type),
+                shape=dimensions,
+                strides=strides,
+                itemsize=size,
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return array_type(address, shape), generate
+
+    return view
+
+
+@intrinsic
+def _float_from_bits(typing_context: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
