@@ -20,8 +20,8 @@ from numba.np import arrayobj
 
 from drivers.engine.abi import ArraySpec, Helper, Kernel
 
-FAST_MATH = {"contract", "reassoc", "nsz"}
-"""Freedom to fuse and reorder; infinities and NaN keep their meaning."""
+FAST_MATH = {"contract"}
+"""Freedom to fuse a multiplication into an addition. Sums keep the order they are written in."""
 
 WORD = types.int64
 WORDS = types.CPointer(WORD)
@@ -42,14 +42,15 @@ def compile_kernel(kernel: Kernel) -> tuple[str, bytes]:
         else:
             lines.append(f"{name} = {'float_from_bits' if parameter is float else ''}(words[{word}])")
             word += 1
-    source = "\n    ".join(["def entry(bases, words, begin, end):", *lines, f"body({', '.join(names)}, begin, end)"])
+    entry = f"enter_{kernel.name.replace('.', '_')}"
+    source = "\n    ".join([f"def {entry}(bases, words, begin, end):", *lines, f"body({', '.join(names)}, begin, end)"])
     scope: dict[str, Any] = {
         "body": njit(**_JIT)(_with_compiled_helpers(kernel.function)),
         "float_from_bits": _float_from_bits,
         **{f"view_{name}": _view(name) for name in _DTYPES},
     }
     exec(source, scope)
-    return compile_function(scope["entry"], (WORDS, WORDS, types.int64, types.int64))
+    return compile_function(scope[entry], (WORDS, WORDS, types.int64, types.int64))
 
 
 def compile_function(function: Callable[..., Any], arguments: Sequence[types.Type]) -> tuple[str, bytes]:
@@ -74,13 +75,19 @@ def compile_function(function: Callable[..., Any], arguments: Sequence[types.Typ
 
 
 def _with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A copy of ``function`` in whose globals and closure every helper is compiled."""
+    """A copy of ``function`` in whose globals and closure every helper is compiled.
+
+    Its symbol follows from its name alone, which its module has once: two units that are linked
+    into one process share a symbol only for the same code.
+    """
     scope = dict(function.__globals__)
     for name in function.__code__.co_names:
         if name in scope:
             scope[name] = _compiled_if_helper(scope[name])
     cells = tuple(python_types.CellType(_compiled_if_helper(c.cell_contents)) for c in function.__closure__ or ())
-    return python_types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+    copy = python_types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+    copy.__qualname__ = function.__name__
+    return copy
 
 
 def _compiled_if_helper(value: Any) -> Any:

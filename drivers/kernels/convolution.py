@@ -57,7 +57,10 @@ def conv_2d(
                     for c in range(0, by_four, 4):
                         p0, p1, p2, p3 = pixel[c], pixel[c + 1], pixel[c + 2], pixel[c + 3]
                         for o in range(len(sums)):
-                            sums[o] += p0 * taps[c, o] + p1 * taps[c + 1, o] + p2 * taps[c + 2, o] + p3 * taps[c + 3, o]
+                            total = sums[o] + p0 * taps[c, o]
+                            total += p1 * taps[c + 1, o]
+                            total += p2 * taps[c + 2, o]
+                            sums[o] = total + p3 * taps[c + 3, o]
                     for c in range(by_four, depth):
                         p0 = pixel[c]
                         for o in range(len(sums)):
@@ -84,7 +87,10 @@ def depthwise_conv_2d(
     begin: int,
     end: int,
 ) -> None:
-    """DEPTHWISE_CONV_2D with weights as [row, column, output channel]. A unit of work is a row of the output."""
+    """DEPTHWISE_CONV_2D with weights as [row, column, output channel].
+
+    A unit of work is a row of the output. Taps are added column by column, as LiteRT adds them.
+    """
     least, most = np.float32(low), np.float32(high)
     for line in range(begin, end):
         batch, i = line // out.shape[1], line % out.shape[1]
@@ -92,13 +98,13 @@ def depthwise_conv_2d(
             sums = out[batch, i, j]
             for o in range(len(sums)):
                 sums[o] = bias[o]
-            for r in range(weights.shape[0]):
-                y = i * stride_y - top + r * dilation_y
-                if y < 0 or y >= x.shape[1]:
+            for s in range(weights.shape[1]):
+                column = j * stride_x - left + s * dilation_x
+                if column < 0 or column >= x.shape[2]:
                     continue
-                for s in range(weights.shape[1]):
-                    column = j * stride_x - left + s * dilation_x
-                    if column < 0 or column >= x.shape[2]:
+                for r in range(weights.shape[0]):
+                    y = i * stride_y - top + r * dilation_y
+                    if y < 0 or y >= x.shape[1]:
                         continue
                     pixel = x[batch, y, column]
                     taps = weights[r, s]

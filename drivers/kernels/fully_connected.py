@@ -15,21 +15,23 @@ from hal.types import OperationType
 def fully_connected(
     x: F32x2, weights: F32x2, bias: F32x1, out: F32x2, low: float, high: float, begin: int, end: int
 ) -> None:
-    """FULLY_CONNECTED. A unit of work is an output unit, for all batches."""
+    """FULLY_CONNECTED with weights as [input, unit]. A unit of work is an output unit, for all batches."""
     least, most = np.float32(low), np.float32(high)
-    for unit in range(begin, end):
-        row = weights[unit]
-        for batch in range(x.shape[0]):
-            values = x[batch]
-            total = np.float32(0)
-            for i in range(len(row)):
-                total += values[i] * row[i]
-            out[batch, unit] = clamped(total + bias[unit], least, most)
+    for batch in range(x.shape[0]):
+        sums = out[batch]
+        for unit in range(begin, end):
+            sums[unit] = bias[unit]
+        for i in range(x.shape[1]):
+            value, row = x[batch, i], weights[i]
+            for unit in range(begin, end):
+                sums[unit] += value * row[unit]
+        for unit in range(begin, end):
+            sums[unit] = clamped(sums[unit], least, most)
 
 
 @lowers(OperationType.FULLY_CONNECTED)
 def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
-    out, weights = builder.output(), builder.input(1)
-    x = builder.input(0).viewed(out.shape[0], weights.shape[1])
+    out, weights = builder.output(), builder.packed(1, "input, unit", lambda value: value.T)
+    x = builder.input(0).viewed(out.shape[0], weights.shape[0])
     limits = bounds(arguments.activation)
-    builder.emit(fully_connected, x, weights, builder.input(2), out, *limits, work=weights.shape[0])
+    builder.emit(fully_connected, x, weights, builder.input(2), out, *limits, work=weights.shape[1])

@@ -22,7 +22,6 @@ def resize_bilinear(
     ``rows`` and ``columns`` are the input element before each output element's place, ``down`` and
     ``right`` how far beyond it the place is.
     """
-    one = np.float32(1)
     for line in range(begin, end):
         batch, i = line // out.shape[1], line % out.shape[1]
         upper, lower = rows[i], min(rows[i] + 1, x.shape[1] - 1)
@@ -30,11 +29,11 @@ def resize_bilinear(
             left, far = columns[j], min(columns[j] + 1, x.shape[2] - 1)
             a, b = x[batch, upper, left], x[batch, upper, far]
             c, d = x[batch, lower, left], x[batch, lower, far]
-            share_a, share_b = (one - down[i]) * (one - right[j]), (one - down[i]) * right[j]
-            share_c, share_d = down[i] * (one - right[j]), down[i] * right[j]
             results = out[batch, i, j]
             for n in range(len(results)):
-                results[n] = a[n] * share_a + b[n] * share_b + c[n] * share_c + d[n] * share_d
+                above = a[n] + right[j] * (b[n] - a[n])
+                below = c[n] + right[j] * (d[n] - c[n])
+                results[n] = above + down[i] * (below - above)
 
 
 @lowers(OperationType.RESIZE_BILINEAR)
