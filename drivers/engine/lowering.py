@@ -26,6 +26,9 @@ from hal.types import OperandType, OperationType
 
 Lowering = Callable[["Builder", Arguments], None]
 
+WORTH_SHARING = 20_000
+"""Scalar operations: some microseconds of a vectorised loop, ten times what it takes threads to meet."""
+
 _LOWERINGS: dict[OperationType, Lowering] = {}
 
 
@@ -138,9 +141,15 @@ class Builder:
         self._tensors[index] = source.viewed(*self._output_dimensions[0])
         return True
 
-    def emit(self, kernel: Kernel, *arguments: Tensor | int | float, work: int) -> None:
-        """Append a command; ``work`` is how many units of its range there are."""
-        self.commands.append(Command(kernel, arguments, work))
+    def emit(self, kernel: Kernel, *arguments: Tensor | int | float, work: int, operations: int | None = None) -> None:
+        """Append a command; ``work`` is how many units its range has.
+
+        ``operations``: how many scalar operations it takes in all, where that is more than one for
+        each element of its largest array.
+        """
+        if operations is None:
+            operations = max(math.prod(each.shape) for each in arguments if isinstance(each, Tensor))
+        self.commands.append(Command(kernel, arguments, work, shared=operations >= WORTH_SHARING))
 
     def _resolved(self, index: int) -> Operand:
         """The operand with the dimensions that it has in this program."""

@@ -62,11 +62,16 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One call of a kernel. ``work``: how many units its range has, to be shared among threads."""
+    """One call of a kernel.
+
+    ``work``: how many units its range has. ``shared``: whether threads share them; what takes no
+    longer than the threads need to meet is left to one.
+    """
 
     kernel: Kernel
     arguments: tuple[Tensor | int | float, ...]
     work: int
+    shared: bool
 
 
 class Program:
@@ -103,6 +108,7 @@ class Program:
         self._blocks = self._parameters.ctypes.data + 8 * starts.astype(np.int64)
         self._functions = np.array([addresses[native.unit(command.kernel)] for command in commands], np.int64)
         self._work = np.array([command.work for command in commands], np.int64)
+        self._shared = np.array([command.shared for command in commands], np.int64)
         self._idle: list[_Frame] = []
         self._lock = threading.Lock()
 
@@ -110,21 +116,28 @@ class Program:
         """Execute with ``arguments``: the bytes of each input, then of each output, sizes already checked."""
         with self._lock:
             frame = self._idle.pop() if self._idle else None
-        frame = frame or _Frame(self._bases, self.arena_size, self._functions, self._blocks, self._work)
+        frame = frame or self._frame()
         frame.bases[2:] = [argument.ctypes.data for argument in arguments]
         threads.run(frame.job_address)
         with self._lock:
             self._idle.append(frame)
 
+    def _frame(self) -> _Frame:
+        tables = (self._functions, self._blocks, self._work, self._shared)
+        shared_count = int(np.max(np.flatnonzero(self._shared), initial=-1)) + 1
+        return _Frame(self._bases, self.arena_size, tables, (len(self._functions), shared_count))
+
 
 class _Frame:
     """What one run at a time works on: an arena, the memories' addresses, and the walker's job."""
 
-    def __init__(self, bases: int, arena_size: int, *tables: NDArray[np.int64]) -> None:
+    def __init__(
+        self, bases: int, arena_size: int, tables: Sequence[NDArray[np.int64]], counts: tuple[int, int]
+    ) -> None:
         self._memory = np.empty(arena_size + arena.ALIGNMENT, np.uint8)
         self.bases = np.zeros(bases, np.int64)
         self.bases[1] = arena.aligned(self._memory.ctypes.data)
-        self._job = np.array([table.ctypes.data for table in (self.bases, *tables)] + [len(tables[0])], np.int64)
+        self._job = np.array([*(table.ctypes.data for table in (self.bases, *tables)), *counts], np.int64)
         self.job_address = self._job.ctypes.data
 
 

@@ -1,10 +1,13 @@
 """The command walker: what an execution runs, on one thread or several, without Python.
 
-A *job* is five words: the addresses of the memories' base addresses, of the kernels, of their
-parameter blocks and of their amounts of work, and the number of commands. A *pool* is three words:
-how many jobs were posted, how often a thread arrived at a barrier since the beginning, and the job.
-All of a pool's threads walk every job together: each does its share of a command's work, then waits
-for the others.
+A *job* is seven words: the addresses of the memories' base addresses, of the kernels, of their
+parameter blocks, of their amounts of work and of whether this work is to be shared among threads;
+the number of commands, and of those up to the last shared one. A *pool* is three words: how many
+jobs were posted, how often a thread arrived at a barrier since the beginning, and the job.
+
+All of a pool's threads walk every job together. Each does its part of a shared command, then waits
+for the others; what is too small to share the first thread does alone, and the others wait for it
+only where the next shared command begins.
 
 Imported only to be compiled.
 """
@@ -19,7 +22,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 POSTED, ARRIVALS, JOB = range(3)
-BASES, FUNCTIONS, BLOCKS, WORK, COUNT = range(5)
+BASES, FUNCTIONS, BLOCKS, WORK, SHARED, COUNT, SHARED_COUNT = range(7)
 
 _SPINS = 4000
 """Looks at a word before giving the core away: some microseconds."""
@@ -90,28 +93,45 @@ def _wait_below(address: int, value: int) -> None:
 
 
 @_jit
+def _meet(pool: int, arrivals: int) -> None:
+    _add(pool + 8 * ARRIVALS, 1)
+    _wait_below(pool + 8 * ARRIVALS, arrivals)
+
+
+@_jit
 def _walk(job: int, thread: int, threads: int, pool: int, arrivals: int) -> int:
     words = _words(job)
     bases = words[BASES]
     functions = _words(words[FUNCTIONS])
     blocks = _words(words[BLOCKS])
     work = _words(words[WORK])
-    for command in range(words[COUNT]):
+    shared = _words(words[SHARED])
+    # Past the last shared command the others are done: the job may be gone before they look at it again.
+    count = words[COUNT] if thread == 0 else words[SHARED_COUNT]
+    alone = False
+    for command in range(count):
         amount = work[command]
+        if threads == 1 or not shared[command]:
+            if thread == 0:
+                _call(functions[command], bases, blocks[command], 0, amount)
+            alone = True
+            continue
+        if alone:
+            arrivals += threads
+            _meet(pool, arrivals)
+            alone = False
         begin = amount * thread // threads
         end = amount * (thread + 1) // threads
         if begin < end:
             _call(functions[command], bases, blocks[command], begin, end)
-        if threads > 1:
-            arrivals += threads
-            _add(pool + 8 * ARRIVALS, 1)
-            _wait_below(pool + 8 * ARRIVALS, arrivals)
+        arrivals += threads
+        _meet(pool, arrivals)
     return arrivals
 
 
 def run(pool: int, job: int, threads: int) -> None:
     """Walk a job; with more than one thread, together with the pool's other threads."""
-    if threads == 1:
+    if threads == 1 or _words(job)[SHARED_COUNT] == 0:
         _walk(job, 0, 1, pool, 0)
         return
     arrivals = _load(pool + 8 * ARRIVALS)  # nobody is on the way: the last job's last barrier was passed

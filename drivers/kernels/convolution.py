@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from drivers.engine.abi import F32x1, F32x3, F32x4, kernel
@@ -138,6 +140,7 @@ def _lower_conv_2d(builder: Builder, arguments: Arguments) -> None:
             horizontal.before,
             *bounds(arguments.activation),
             work=out.shape[0] * out.shape[1],
+            operations=math.prod(out.shape) * math.prod(weights.shape[:3]),
         )
 
 
@@ -162,4 +165,5 @@ def _lower_depthwise_conv_2d(builder: Builder, arguments: Arguments) -> None:
             horizontal.before,
             *bounds(arguments.activation),
             work=out.shape[0] * out.shape[1],
+            operations=math.prod(out.shape) * math.prod(weights.shape[:2]),
         )

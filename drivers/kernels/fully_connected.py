@@ -34,4 +34,13 @@ def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
     out, weights = builder.output(), builder.packed(1, "input, unit", lambda value: value.T)
     x = builder.input(0).viewed(out.shape[0], weights.shape[0])
     limits = bounds(arguments.activation)
-    builder.emit(fully_connected, x, weights, builder.input(2), out, *limits, work=weights.shape[1])
+    builder.emit(
+        fully_connected,
+        x,
+        weights,
+        builder.input(2),
+        out,
+        *limits,
+        work=weights.shape[1],
+        operations=x.shape[0] * weights.shape[0] * weights.shape[1],
+    )

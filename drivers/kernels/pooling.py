@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from drivers.engine.abi import F32x4, kernel
@@ -106,4 +108,5 @@ def _lower_pool(builder: Builder, arguments: Arguments) -> None:
             horizontal.before,
             *bounds(arguments.activation),
             work=out.shape[0] * out.shape[1],
+            operations=math.prod(out.shape) * vertical.window * horizontal.window,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from drivers.engine.abi import F32x1, F32x4, kernel
@@ -72,4 +74,5 @@ def _lower_transpose_conv_2d(builder: Builder, arguments: Arguments) -> None:
             horizontal.before,
             *bounds(arguments.activation),
             work=out.shape[0] * out.shape[1],
+            operations=math.prod(x.shape) * math.prod(weights.shape) // weights.shape[2],
         )

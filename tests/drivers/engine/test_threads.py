@@ -1,12 +1,16 @@
+import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from drivers.cpu.device import CpuDevice
 from drivers.engine import threads
+from drivers.engine.lowering import WORTH_SHARING
 from hal import reference
 from hal.errors import BadDataError
+from hal.model import Lifetime, Model, Operation, Subgraph
 from hal.types import OperationType
 from tests.support import Input, execute, prepare, single
 
@@ -18,17 +22,40 @@ def device(request, monkeypatch):
 
 
 def case(seed):
+    """Large enough to be worth sharing, with small operations around it that are not."""
     random = np.random.default_rng(seed)
-    image = random.standard_normal((1, 9, 8, 5)).astype(np.float32).view(Input)
+    image = random.standard_normal((1, 19, 18, 5)).astype(np.float32)
     weights = random.standard_normal((6, 3, 3, 5)).astype(np.float32)
-    return single(OperationType.CONV_2D, image, weights, np.zeros(6, np.float32), 1, 1, 1, 0)
+    conv, _ = single(OperationType.CONV_2D, image.view(Input), weights, np.zeros(6, np.float32), 1, 1, 1, 0)
+    assert math.prod(conv.main.operands[-1].dimensions) * weights[0].size > WORTH_SHARING
+    return small_then_large_then_small(conv), [image]
+
+
+def small_then_large_then_small(conv):
+    """RELU6 before the convolution of ``conv``, RELU1 and RELU after it."""
+    main = conv.main
+    operands = [*main.operands]
+    (image,), (result,) = main.inputs, main.outputs
+    count = len(operands)
+    bounded, limited = count, count + 1
+    operands += [replace(operands[image], lifetime=Lifetime.TEMPORARY_VARIABLE)]
+    operands += [replace(operands[result], lifetime=Lifetime.TEMPORARY_VARIABLE), operands[result]]
+    operands[result] = operands[limited]
+    (convolution,) = main.operations
+    operations = (
+        Operation(OperationType.RELU6, (image,), (bounded,)),
+        replace(convolution, inputs=(bounded, *convolution.inputs[1:])),
+        Operation(OperationType.RELU1, (result,), (limited,)),
+        Operation(OperationType.RELU, (limited,), (count + 2,)),
+    )
+    return Model(Subgraph(tuple(operands), operations, main.inputs, (count + 2,)))
 
 
 def test_any_number_of_threads_gives_the_same_answer(device):
     model, inputs = case(0)
     (expected,) = reference.run(model, inputs)
     prepared = prepare(device, model)
-    for _ in range(200):
+    for _ in range(300):
         np.testing.assert_allclose(execute(prepared, inputs, [expected.shape])[0], expected, rtol=1e-4, atol=1e-5)
 
 
