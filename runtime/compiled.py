@@ -1,0 +1,175 @@
+"""The short way: compile a model, then run it on lists of arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from hal.device import Argument, Bytes, Device, DeviceInfo, Progress, Request, Timing
+from hal.errors import BadDataError, OutputInsufficientSizeError, UnexpectedNullError
+from hal.model import Dimensions, Operand
+from hal.operand_rules import merge
+from hal.types import OperandType, PreferenceCode
+from hal.validation import validate_input
+from runtime.compilation import Compilation
+from runtime.execution import DEFAULT_LOOP_TIMEOUT
+from runtime.model import Model
+from runtime.values import Array, Value, as_array, as_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentSpec:
+    """An input or output of a model.
+
+    In ``dimensions``, a 0 is unknown; () is a scalar's, or a tensor's of unknown rank. ``scale`` and
+    ``zero_point`` are those of quantised values: real = (stored - zero_point) * scale.
+    """
+
+    type: OperandType
+    dimensions: Dimensions
+    scale: float
+    zero_point: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of its arrays."""
+        return self.type.dtype
+
+
+class CompiledModel:
+    """A model on a device, as a function from arrays to arrays. Safe to use from several threads."""
+
+    def __init__(self, compilation: Compilation) -> None:
+        main = compilation.model.main
+        self._compilation = compilation
+        self.inputs = [_spec(main.operands[index]) for index in main.inputs]
+        self.outputs = [_spec(main.operands[index]) for index in main.outputs]
+        self._learnt: tuple[list[Dimensions], Sequence[Dimensions]] | None = None
+
+    @property
+    def device(self) -> DeviceInfo:
+        """The device that executes the model."""
+        return self._compilation.device.info
+
+    def run(self, inputs: Sequence[Value | None]) -> list[Array]:
+        """Execute the model; returns one new array for each output.
+
+        ``inputs``: for each input an array of its dtype and dimensions (for a scalar, a number), or
+        None for an optional one that is left out. Raises ``BadDataError`` for inputs that don't fit,
+        ``BadStateError`` after ``close``, and what the device raises.
+        """
+        return self._run(inputs, measure=False)[0]
+
+    def run_timed(self, inputs: Sequence[Value | None]) -> tuple[list[Array], Timing]:
+        """As ``run``; returns also how long the device says it took."""
+        return self._run(inputs, measure=True)
+
+    def close(self) -> None:
+        """Give back what the model holds on its device."""
+        self._compilation.close()
+
+    def __enter__(self) -> CompiledModel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, inputs: Sequence[Value | None], *, measure: bool) -> tuple[list[Array], Timing]:
+        prepared = self._compilation.prepared
+        arguments = self._arguments(inputs)
+        given = [argument.dimensions for argument in arguments]
+        learnt = self._learnt
+        dimensions = learnt[1] if learnt and learnt[0] == given else [spec.dimensions for spec in self.outputs]
+        try:
+            buffers = self._buffers(dimensions)
+            result = prepared.execute(_request(arguments, buffers, measure))
+        except OutputInsufficientSizeError as error:
+            buffers = self._buffers(error.dimensions)
+            result = prepared.execute(_request(arguments, buffers, measure))
+        self._learnt = given, result.output_dimensions
+        outputs = [_array(*output) for output in zip(self.outputs, buffers, result.output_dimensions)]
+        return outputs, result.timing
+
+    def _arguments(self, inputs: Sequence[Value | None]) -> list[Argument]:
+        if inputs is None:
+            raise UnexpectedNullError("there must be a list of inputs")
+        if not isinstance(inputs, Sequence) or isinstance(inputs, (str, bytes, bytearray, memoryview)):
+            raise BadDataError(f"the inputs are given as {type(inputs).__name__}; they must be a list of arrays")
+        if len(inputs) != len(self.inputs):
+            raise BadDataError(f"{len(inputs)} inputs are given; the model has {len(self.inputs)}")
+        return [self._argument(index, spec, value) for index, (spec, value) in enumerate(zip(self.inputs, inputs))]
+
+    def _argument(self, index: int, spec: ArgumentSpec, value: Value | None) -> Argument:
+        if value is None:
+            argument = Argument(None)
+            validate_input(self._compilation.model, index, argument)
+            return argument
+        array = as_array(value, spec.type, f"input {index}")
+        fits = spec.type.is_tensor == bool(array.shape) and merge(spec.dimensions, array.shape) is not None
+        if not fits or 0 in array.shape:
+            raise BadDataError(f"input {index} has shape {list(array.shape)}; it must be {_wanted(spec)}")
+        return Argument(as_bytes(np.ascontiguousarray(array)), None, array.shape)
+
+    def _buffers(self, dimensions: Sequence[Dimensions]) -> list[Bytes]:
+        """New room for the outputs; none for those whose dimensions are unknown."""
+        return [np.empty(_size(spec, sizes), np.uint8) for spec, sizes in zip(self.outputs, dimensions)]
+
+
+def compile_model(
+    model: Model,
+    devices: Sequence[str | Device] | None = None,
+    preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER,
+    progress: Progress | None = None,
+) -> CompiledModel:
+    """Compile a finished model for the first of ``devices`` that supports all of it; None: of all devices.
+
+    ``progress`` is told what is being done, how many parts of it are done, and of how many. Raises
+    what ``Compilation`` and its ``finish`` raise.
+    """
+    compilation = Compilation(model, devices)
+    compilation.set_preference(preference)
+    compilation.finish(progress)
+    return CompiledModel(compilation)
+
+
+def _spec(operand: Operand) -> ArgumentSpec:
+    return ArgumentSpec(OperandType(operand.type), operand.dimensions, operand.scale, operand.zero_point)
+
+
+def _request(arguments: Sequence[Argument], buffers: Sequence[Bytes], measure: bool) -> Request:
+    outputs = [Argument(buffer) for buffer in buffers]
+    return Request(arguments, outputs, measure, loop_timeout=DEFAULT_LOOP_TIMEOUT)
+
+
+def _size(spec: ArgumentSpec, dimensions: Dimensions) -> int:
+    """Bytes of an output; 0 where its dimensions are unknown, and where there are no elements."""
+    if spec.type.is_tensor and not dimensions:
+        return 0
+    return math.prod(dimensions) * spec.dtype.itemsize
+
+
+def _array(spec: ArgumentSpec, buffer: Bytes, dimensions: Dimensions) -> Array:
+    return buffer[: _size(spec, dimensions)].view(spec.dtype).reshape(dimensions)
+
+
+def _shape(dimensions: Dimensions) -> str:
+    return f"[{', '.join(str(size) if size else '?' for size in dimensions)}]"
+
+
+def _wanted(spec: ArgumentSpec) -> str:
+    if not spec.type.is_tensor:
+        return "[], a scalar"
+    if not spec.dimensions:
+        return "of at least 1 dimension, each at least 1"
+    unknown = ", with any size of at least 1 for each ?" if 0 in spec.dimensions else ""
+    return _shape(spec.dimensions) + unknown
