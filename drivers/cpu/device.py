@@ -1,16 +1,18 @@
-"""The CPU device: every operation that has a kernel, in float32, at the machine's full precision."""
+"""The CPU device: every operation of NNAPI, by its kernel where it has one, else by its reference."""
 
 from __future__ import annotations
 
-import threading
+import math
 import time
-from collections import OrderedDict
+from typing import Any
+
+import numpy as np
 
 from drivers import kernels  # noqa: F401 -- registers the lowerings
-from drivers.engine.lowering import Weights, lower, supports
-from drivers.engine.program import Program
+from drivers.engine.executable import Array, Executable, Limits
 from drivers.engine.threads import Threads, count
 from hal.device import (
+    Argument,
     Capabilities,
     Device,
     DeviceInfo,
@@ -23,11 +25,10 @@ from hal.device import (
     Timing,
 )
 from hal.errors import BadDataError, OutputInsufficientSizeError
-from hal.model import Dimensions, Model, is_fully_specified
+from hal.model import Dimensions, Model, Operand, is_fully_specified, is_tensor
+from hal.operations import DECLARATIONS
+from hal.operations.control_flow import DEFAULT_LOOP_TIMEOUT
 from hal.types import DeviceType, FeatureLevel, OperandType
-
-_PROGRAMS_KEPT = 8
-"""Programs of one model that are kept, for inputs of different dimensions."""
 
 _REFERENCE = Performance(exec_time=1.0, power_usage=1.0)
 
@@ -44,16 +45,29 @@ class CpuDevice(Device):
         return DeviceInfo("cpu", "1", DeviceType.CPU, FeatureLevel.LEVEL_8)
 
     def capabilities(self) -> Capabilities:
-        """Ones for float32, by definition of the ratios."""
-        performance = {OperandType.TENSOR_FLOAT32: _REFERENCE, OperandType.FLOAT32: _REFERENCE}
-        return Capabilities(performance, _REFERENCE, _REFERENCE, _REFERENCE, _REFERENCE)
+        """Ones for every type, by definition of the ratios."""
+        return Capabilities(
+            {operand_type: _REFERENCE for operand_type in OperandType if operand_type is not OperandType.MODEL},
+            _REFERENCE,
+            _REFERENCE,
+            _REFERENCE,
+            _REFERENCE,
+        )
 
     def supported_operations(self, model: Model) -> list[bool]:
-        """Those with a kernel, over float32 data and constant parameters."""
-        return [supports(model, operation) for operation in model.main.operations]
+        """All of NNAPI's; no extension's."""
+        known = [
+            all(operation.type in DECLARATIONS for operation in subgraph.operations) for subgraph in model.referenced
+        ]
+        operands = model.main.operands
+        return [
+            operation.type in DECLARATIONS
+            and all(known[number] for index in operation.inputs if (number := operands[index].subgraph) is not None)
+            for operation in model.main.operations
+        ]
 
     def prepare_model(self, model: Model, options: PrepareOptions, progress: Progress) -> PreparedModel:
-        """Lower the model, now if its inputs' dimensions are known, else at its first execution."""
+        """Lower the model as far as its inputs' dimensions are known, the rest when it is executed."""
         unsupported = [index for index, supported in enumerate(self.supported_operations(model)) if not supported]
         if unsupported:
             raise BadDataError(f"the device does not support operations {unsupported}", operation=unsupported[0])
@@ -62,63 +76,48 @@ class CpuDevice(Device):
 
 class _CpuPreparedModel(PreparedModel):
     def __init__(self, model: Model, threads: Threads, progress: Progress) -> None:
-        self._model = model
-        self._threads = threads
-        self._weights = Weights()
-        self._programs: OrderedDict[tuple[Dimensions, ...], tuple[Program, tuple[Dimensions, ...]]] = OrderedDict()
-        self._lock = threading.Lock()
         self._inputs = [model.main.operands[index] for index in model.main.inputs]
-        dimensions = tuple(operand.dimensions for operand in self._inputs)
-        if all(is_fully_specified(each) for each in dimensions):
-            self._program(dimensions, progress)
-
-    def execute(self, request: Request) -> ExecutionResult:
-        """Run the program for the dimensions of the request's inputs."""
-        start = time.perf_counter_ns()
-        dimensions = tuple(
-            argument.dimensions or operand.dimensions for argument, operand in zip(request.inputs, self._inputs)
-        )
-        program, output_dimensions = self._program(dimensions)
-        _check_outputs(request, output_dimensions)
-        arguments = [argument.data for argument in (*request.inputs, *request.outputs) if argument.data is not None]
-        computing = time.perf_counter_ns()
-        program.run(arguments, self._threads)
-        end = time.perf_counter_ns()
-        timing = Timing(end - computing, end - start) if request.measure else Timing()
-        return ExecutionResult(output_dimensions, timing)
-
-    def close(self) -> None:
-        """Forget the programs; an execution under way keeps its own until it ends."""
-        with self._lock:
-            self._programs.clear()
-
-    def _program(
-        self, dimensions: tuple[Dimensions, ...], progress: Progress = lambda activity, done, total: None
-    ) -> tuple[Program, tuple[Dimensions, ...]]:
-        with self._lock:
-            if dimensions in self._programs:
-                self._programs.move_to_end(dimensions)
-                return self._programs[dimensions]
-            made = lower(
-                self._model,
-                dimensions,
-                self._weights,
+        self._outputs = [model.main.operands[index] for index in model.main.outputs]
+        self._executable = Executable(model, threads)
+        if all(not is_tensor(operand) or is_fully_specified(operand.dimensions) for operand in self._inputs):
+            self._executable.prepare(
+                [operand.dimensions for operand in self._inputs],
                 lambda done, total: progress("compiling kernels", done, total),
             )
-            self._programs[dimensions] = made
-            if len(self._programs) > _PROGRAMS_KEPT:
-                self._programs.popitem(last=False)
-            return made
+
+    def execute(self, request: Request) -> ExecutionResult:
+        """Run the model on the request's own memory."""
+        start = time.perf_counter_ns()
+        inputs = [_array(argument, operand) for argument, operand in zip(request.inputs, self._inputs)]
+        too_small: list[int] = []
+
+        def place(position: int, dimensions: Dimensions, dtype: np.dtype[Any]) -> Array:
+            data = request.outputs[position].data
+            size = math.prod(dimensions) * dtype.itemsize
+            if data is None or data.size < size:
+                if data is not None:
+                    too_small.append(position)
+                return np.empty(dimensions, dtype)
+            return data[:size].view(dtype).reshape(dimensions)
+
+        limits = Limits(
+            None if request.timeout is None else time.monotonic() + request.timeout,
+            DEFAULT_LOOP_TIMEOUT if request.loop_timeout is None else request.loop_timeout,
+        )
+        computing = time.perf_counter_ns()
+        outputs = self._executable.run(inputs, place, limits)
+        end = time.perf_counter_ns()
+        dimensions = tuple(output.shape for output in outputs)
+        if too_small:
+            wanted = ", ".join(f"output {position} needs {outputs[position].nbytes}" for position in too_small)
+            raise OutputInsufficientSizeError(f"buffers are too small: {wanted} bytes", dimensions=dimensions)
+        return ExecutionResult(dimensions, Timing(end - computing, end - start) if request.measure else Timing())
+
+    def close(self) -> None:
+        """Nothing to give back but memory, which goes with the object."""
 
 
-def _check_outputs(request: Request, dimensions: tuple[Dimensions, ...]) -> None:
-    for index, (argument, needed) in enumerate(zip(request.outputs, dimensions)):
-        size = 4
-        for dimension in needed:
-            size *= dimension
-        assert argument.data is not None
-        if argument.data.size < size:
-            raise OutputInsufficientSizeError(
-                f"output {index} needs {size} bytes for {list(needed)}, and its buffer has {argument.data.size}",
-                dimensions=dimensions,
-            )
+def _array(argument: Argument, operand: Operand) -> Array | None:
+    if argument.data is None:
+        return None
+    return argument.data.view(OperandType(operand.type).dtype).reshape(argument.dimensions or operand.dimensions)

@@ -1,15 +1,14 @@
-"""Lowering: from a validated model and the dimensions of its inputs to a program.
+"""Lowering: from operations and the dimensions of what they read to a program.
 
 Operations are visited in order. Each one's lowering, found by its type among the kernel families,
 emits commands through a ``Builder``: it names tensors, asks for temporaries and constants, and
-chooses kernels. What a lowering can't do natively it refuses in ``supports``, before anything is
-prepared.
+chooses kernels. An operation that ``is_native`` refuses is left to its reference.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.engine.abi import Kernel
-from drivers.engine.program import Buffer, Command, Compiling, Memory, Program, Tensor
-from hal.errors import BadDataError
-from hal.model import Dimensions, Lifetime, Model, Operand, Operation, Subgraph
+from drivers.engine.program import Buffer, Command, Memory, Tensor
+from hal.model import Dimensions, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments, Array
 from hal.types import OperandType, OperationType
@@ -29,7 +27,8 @@ Lowering = Callable[["Builder", Arguments], None]
 WORTH_SHARING = 20_000
 """Scalar operations: some microseconds of a vectorised loop, ten times what it takes threads to meet."""
 
-_LOWERINGS: dict[OperationType, Lowering] = {}
+LOWERINGS: dict[OperationType, Lowering] = {}
+"""How operations become commands, by type; filled by the kernel families."""
 
 
 def lowers(*operation_types: OperationType) -> Callable[[Lowering], Lowering]:
@@ -37,24 +36,27 @@ def lowers(*operation_types: OperationType) -> Callable[[Lowering], Lowering]:
 
     def register(lowering: Lowering) -> Lowering:
         for operation_type in operation_types:
-            _LOWERINGS[operation_type] = lowering
+            LOWERINGS[operation_type] = lowering
         return lowering
 
     return register
 
 
-def supports(model: Model, operation: Operation) -> bool:
-    """Whether ``operation`` of the main subgraph can be lowered: float32 data, constant parameters, a known type."""
-    if operation.type not in _LOWERINGS:
+def is_native(subgraph: Subgraph, operation: Operation, shapes: Mapping[int, Dimensions]) -> bool:
+    """Whether ``operation`` can be lowered: a type with kernels, float32 data, constant parameters, nothing empty.
+
+    ``shapes``: the dimensions, in this execution, of what is computed or given with the request.
+    """
+    if operation.type not in LOWERINGS:
         return False
-    operands = [model.main.operands[index] for index in (*operation.inputs, *operation.outputs)]
-    return all(_is_native(operand) for operand in operands)
-
-
-def _is_native(operand: Operand) -> bool:
-    if operand.type == OperandType.TENSOR_FLOAT32:
-        return True
-    return operand.is_constant or operand.lifetime is Lifetime.NO_VALUE
+    for index in operation.inputs:
+        operand = subgraph.operands[index]
+        if index in shapes:
+            if operand.type != OperandType.TENSOR_FLOAT32 or 0 in shapes[index]:
+                return False
+        elif not operand.is_constant:
+            return False
+    return all(subgraph.operands[index].type == OperandType.TENSOR_FLOAT32 for index in operation.outputs)
 
 
 class Weights:
@@ -72,29 +74,44 @@ class Weights:
 
 
 class Builder:
-    """What a lowering builds with. ``operation`` is the one being lowered, of type ``type``."""
+    """What a lowering builds with. ``type`` is that of the operation being lowered.
 
-    def __init__(self, subgraph: Subgraph, input_dimensions: Sequence[Dimensions], weights: Weights) -> None:
+    ``shapes``: the dimensions of what is there before the program runs, in the order of its inputs;
+    ``outputs``: the operands that it has to leave behind.
+    """
+
+    def __init__(
+        self, subgraph: Subgraph, shapes: Mapping[int, Dimensions], outputs: Sequence[int], weights: Weights
+    ) -> None:
         self.commands: list[Command] = []
         self._subgraph = subgraph
+        self._outputs = {index: position for position, index in enumerate(outputs)}
         self._weights = weights
-        self._tensors: dict[int, Tensor] = {}
-        for position, (index, dimensions) in enumerate(zip(subgraph.inputs, input_dimensions)):
-            size = math.prod(dimensions) * 4
-            self._tensors[index] = Tensor(Buffer(Memory.INPUT, size, position), dimensions)
+        self._tensors = {
+            index: Tensor(Buffer(Memory.INPUT, _bytes(dimensions), position), dimensions)
+            for position, (index, dimensions) in enumerate(shapes.items())
+        }
         self.type = OperationType.ADD
         self._operation: Operation = subgraph.operations[0]
         self._output_dimensions: tuple[Dimensions, ...] = ()
 
+    @property
+    def shapes(self) -> dict[int, Dimensions]:
+        """The dimensions of every tensor so far that is no constant."""
+        return {index: tensor.shape for index, tensor in self._tensors.items()}
+
     def lower(self, operation: Operation) -> None:
-        """Emit the commands of ``operation``."""
+        """Emit the commands of ``operation``.
+
+        Raises ``BadDataError`` when its inputs do not fit each other, and ``UnknownValueError`` when
+        its outputs' dimensions depend on values that are still to be computed.
+        """
         self._operation = operation
         self.type = OperationType(operation.type)
         declaration = DECLARATIONS[self.type]
-        operands = [self._resolved(index) for index in operation.inputs]
-        arguments = declaration.bind(operands)
+        arguments = declaration.bind([self._resolved(index) for index in operation.inputs], concrete=True)
         self._output_dimensions = declaration.infer(arguments)
-        _LOWERINGS[self.type](self, arguments)
+        LOWERINGS[self.type](self, arguments)
 
     def input(self, position: int) -> Tensor:
         """The operation's input at ``position``, a constant as it stands in the model."""
@@ -104,7 +121,7 @@ class Builder:
         return self._tensors[index]
 
     def packed(self, position: int, layout: str, pack: Callable[[Array], Array]) -> Tensor:
-        """The constant input at ``position`` rearranged by ``pack``; ``layout`` names the arrangement."""
+        """The input at ``position``, a constant, rearranged by ``pack``; ``layout`` names the arrangement."""
         index = self._operation.inputs[position]
         value = self._subgraph.operands[index].value
         assert value is not None
@@ -121,22 +138,21 @@ class Builder:
         """The operation's output at ``position``, to be written."""
         index = self._operation.outputs[position]
         dimensions = self._output_dimensions[position]
-        size = math.prod(dimensions) * 4
-        if index in self._subgraph.outputs:
-            buffer = Buffer(Memory.OUTPUT, size, self._subgraph.outputs.index(index))
+        if index in self._outputs:
+            buffer = Buffer(Memory.OUTPUT, _bytes(dimensions), self._outputs[index])
         else:
-            buffer = Buffer(Memory.ARENA, size)
+            buffer = Buffer(Memory.ARENA, _bytes(dimensions))
         self._tensors[index] = Tensor(buffer, dimensions)
         return self._tensors[index]
 
     def temporary(self, *shape: int) -> Tensor:
         """A float32 array that only this operation uses."""
-        return Tensor(Buffer(Memory.ARENA, math.prod(shape) * 4), shape)
+        return Tensor(Buffer(Memory.ARENA, _bytes(shape)), shape)
 
     def alias(self, source: Tensor) -> bool:
         """Let the operation's output be ``source``'s memory with other dimensions; false where it can't be."""
         index = self._operation.outputs[0]
-        if index in self._subgraph.outputs:
+        if index in self._outputs:
             return False
         self._tensors[index] = source.viewed(*self._output_dimensions[0])
         return True
@@ -154,29 +170,8 @@ class Builder:
     def _resolved(self, index: int) -> Operand:
         """The operand with the dimensions that it has in this program."""
         operand = self._subgraph.operands[index]
-        if index not in self._tensors:
-            return operand
-        return replace(operand, dimensions=self._tensors[index].shape)
-
-    def output_dimensions(self) -> tuple[Dimensions, ...]:
-        """The dimensions of the subgraph's outputs, once every operation is lowered."""
-        return tuple(self._tensors[index].shape for index in self._subgraph.outputs)
+        return replace(operand, dimensions=self._tensors[index].shape) if index in self._tensors else operand
 
 
-def lower(
-    model: Model, input_dimensions: Sequence[Dimensions], weights: Weights, compiling: Compiling
-) -> tuple[Program, tuple[Dimensions, ...]]:
-    """A program for inputs of these dimensions, and the dimensions of its outputs.
-
-    The model is validated and every operation of it supported. Raises ``BadDataError`` when the
-    dimensions do not fit the model.
-    """
-    builder = Builder(model.main, input_dimensions, weights)
-    for index, operation in enumerate(model.main.operations):
-        try:
-            builder.lower(operation)
-        except BadDataError as error:
-            name = OperationType(operation.type).name
-            raise BadDataError(f"operation {index} ({name}): {error}", operation=index) from error
-    program = Program(builder.commands, len(model.main.inputs), len(model.main.outputs), compiling)
-    return program, builder.output_dimensions()
+def _bytes(dimensions: Dimensions) -> int:
+    return math.prod(dimensions) * OperandType.TENSOR_FLOAT32.dtype.itemsize

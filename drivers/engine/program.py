@@ -18,7 +18,6 @@ from drivers.engine.abi import Kernel, Placed
 from drivers.engine.threads import Threads
 from hal.errors import ResourceExhaustedPersistentError
 
-Bytes = NDArray[np.uint8]
 Compiling = Callable[[int, int], None]
 
 
@@ -112,8 +111,8 @@ class Program:
         self._idle: list[_Frame] = []
         self._lock = threading.Lock()
 
-    def run(self, arguments: Sequence[Bytes], threads: Threads) -> None:
-        """Execute with ``arguments``: the bytes of each input, then of each output, sizes already checked."""
+    def run(self, arguments: Sequence[NDArray[Any]], threads: Threads) -> None:
+        """Execute with ``arguments``: each input, then each output, contiguous and of the size lowered for."""
         with self._lock:
             frame = self._idle.pop() if self._idle else None
         frame = frame or self._frame()

@@ -1,4 +1,4 @@
-"""RESHAPE, CONCATENATION, PAD, STRIDED_SLICE, DEPTH_TO_SPACE."""
+"""RESHAPE, CONCATENATION, PAD, STRIDED_SLICE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from drivers.engine.abi import F32x1, F32x2, F32x4, kernel
 from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.layout import as_rank_4, nhwc_input, nhwc_output
+from drivers.kernels.layout import as_rank_4
 from hal.operations.declaration import Arguments
 from hal.operations.movement import pads, slices
 from hal.types import OperationType
@@ -70,18 +70,6 @@ def strided_slice(
             out[i, j, k, n] = values[first_3 + n * step_3]
 
 
-@kernel
-def depth_to_space(x: F32x4, out: F32x4, block: int, begin: int, end: int) -> None:
-    """DEPTH_TO_SPACE. A unit of work is a row of the output's pixels."""
-    depth = out.shape[3]
-    for line in range(begin, end):
-        batch, i = line // out.shape[1], line % out.shape[1]
-        for j in range(out.shape[2]):
-            first = (i % block * block + j % block) * depth
-            for c in range(depth):
-                out[batch, i, j, c] = x[batch, i // block, j // block, first + c]
-
-
 @lowers(OperationType.RESHAPE)
 def _lower_reshape(builder: Builder, arguments: Arguments) -> None:
     source = builder.input(0)
@@ -119,10 +107,3 @@ def _lower_strided_slice(builder: Builder, arguments: Arguments) -> None:
     out = builder.output().viewed(*(len(walk) for walk in walks))
     starts, steps = [walk.start for walk in walks], [walk.step for walk in walks]
     builder.emit(strided_slice, source, out, *starts, *steps, work=math.prod(out.shape[:3]))
-
-
-@lowers(OperationType.DEPTH_TO_SPACE)
-def _lower_depth_to_space(builder: Builder, arguments: Arguments) -> None:
-    x = nhwc_input(builder, arguments.nchw)
-    with nhwc_output(builder, arguments.nchw) as out:
-        builder.emit(depth_to_space, x, out, arguments.block_size, work=out.shape[0] * out.shape[1])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import grpc
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
@@ -30,8 +31,13 @@ def error_of(call):
     """The NNAPI error that a failing call carries."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
-    status = rpc_status.from_call(raised.value)
-    assert status is not None, raised.value
+    return details(raised.value)
+
+
+def details(raised):
+    """The NNAPI error in a call's status."""
+    status = rpc_status.from_call(raised)
+    assert status is not None, raised
     error = device_pb2.Error()
     assert status.details[0].Unpack(error)
     return error
@@ -242,14 +248,13 @@ def test_broken_models_get_a_code_and_a_sentence(service, data):
     model = model_pb2.Model()
     try:
         model.ParseFromString(bytes(whole))
-    except Exception as error:
-        assert "Error parsing message" in str(error)
+    except DecodeError:
         return
     try:
         service.stub.GetSupportedOperations(device_pb2.GetSupportedOperationsRequest(model=model))
         call, _ = prepared(service, model)
         call.cancel()
     except grpc.RpcError as raised:
-        error = error_of(lambda: (_ for _ in ()).throw(raised))
+        error = details(raised)
         assert error.code in (ResultCode.BAD_DATA, ResultCode.RESOURCE_EXHAUSTED_PERSISTENT), error
         assert len(error.message) > 10

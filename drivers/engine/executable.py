@@ -1,0 +1,231 @@
+"""An executable: a model in the form that the engine runs.
+
+A subgraph runs in *stages*. A stage is either a program, for as many operations in a row as can be
+lowered before anything runs, or one operation on the host: by its reference, or as a subgraph of
+its own. A model all of whose operations have kernels and whose dimensions are known is one program
+that reads and writes the request's own memory. What a stage needs to know (the dimensions of what it
+reads) is known when it is reached; stages are kept for the next execution with the same dimensions.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.engine.lowering import Builder, Weights, is_native
+from drivers.engine.program import Compiling, Program
+from drivers.engine.threads import Threads
+from hal.errors import BadDataError, MissedDeadlineTransientError
+from hal.model import Dimensions, Model, Operation, Subgraph
+from hal.operations import DECLARATIONS
+from hal.operations.declaration import Arguments, UnknownValueError
+from hal.reference import evaluate_operation
+from hal.types import OperandType, OperationType
+
+Array = NDArray[Any]
+Values = dict[int, Array]
+Place = Callable[[int, Dimensions, "np.dtype[Any]"], Array]
+"""Where an output of the given position, dimensions and type is to be written."""
+
+STAGES_KEPT = 64
+"""Stages of one subgraph that are kept; each set of dimensions has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Native:
+    """A program for operations ``first`` to ``after`` - 1; it reads and writes these operands."""
+
+    program: Program
+    reads: tuple[int, ...]
+    writes: Mapping[int, Dimensions]
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``deadline``: when the execution must have ended, by ``time.monotonic``; ``loop``: seconds for a WHILE."""
+
+    deadline: float | None
+    loop: float
+
+
+class Executable:
+    """A subgraph of ``model`` (the main one, or the referenced one of that number) and those within it."""
+
+    def __init__(self, model: Model, threads: Threads, number: int | None = None) -> None:
+        self._model = model
+        self._threads = threads
+        self._subgraph = model.main if number is None else model.referenced[number]
+        self._weights = Weights()
+        self._stages: OrderedDict[object, _Native] = OrderedDict()
+        self._lock = threading.Lock()
+        self._last_use = _last_uses(self._subgraph)
+        self._inner: dict[int, Executable] = {}
+
+    def prepare(self, shapes: Sequence[Dimensions], compiling: Compiling) -> None:
+        """Make the stages that inputs of these dimensions will need, as far as that can be told."""
+        known = dict(zip(self._subgraph.inputs, shapes))
+        position = 0
+        while position < len(self._subgraph.operations):
+            operation = self._subgraph.operations[position]
+            try:
+                stage = self._stage(position, known, compiling)
+                if stage is not None:
+                    known.update(stage.writes)
+                    position = stage.after
+                    continue
+                inferred = DECLARATIONS[operation.type].infer(self._bound(operation, known))
+            except UnknownValueError:
+                return
+            known.update(zip(operation.outputs, inferred))
+            position += 1
+
+    def run(self, inputs: Sequence[Array | None], place: Place, limits: Limits) -> list[Array]:
+        """The outputs for ``inputs``, each where ``place`` says.
+
+        Raises ``BadDataError`` when the inputs do not fit the model, and
+        ``MissedDeadlineTransientError`` past the limits.
+        """
+        subgraph = self._subgraph
+        values: Values = {i: operand.value for i, operand in enumerate(subgraph.operands) if operand.value is not None}
+        values.update((index, value) for index, value in zip(subgraph.inputs, inputs) if value is not None)
+        positions = {index: position for position, index in enumerate(subgraph.outputs)}
+
+        def room(index: int, dimensions: Dimensions) -> Array:
+            dtype = OperandType(subgraph.operands[index].type).dtype
+            return place(positions[index], dimensions, dtype) if index in positions else np.empty(dimensions, dtype)
+
+        position = 0
+        while position < len(subgraph.operations):
+            if limits.deadline is not None and time.monotonic() > limits.deadline:
+                raise MissedDeadlineTransientError("the execution did not end in time")
+            operation = subgraph.operations[position]
+            shapes = {i: value.shape for i, value in values.items() if not subgraph.operands[i].is_constant}
+            stage = self._stage(position, shapes, lambda done, total: None)
+            if stage is not None:
+                outputs = {index: room(index, dimensions) for index, dimensions in stage.writes.items()}
+                stage.program.run([values[index] for index in stage.reads] + list(outputs.values()), self._threads)
+                values.update(outputs)
+                position = stage.after
+                continue
+            try:
+                results = self._on_host(operation, values, limits)
+            except BadDataError as error:
+                raise _in_operation(position, operation, error) from error
+            for index, result in zip(operation.outputs, results):
+                if index in positions:
+                    values[index] = room(index, result.shape)
+                    values[index][...] = result
+                else:
+                    values[index] = result
+            position += 1
+        return [values[index] for index in subgraph.outputs]
+
+    def _stage(self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling) -> _Native | None:
+        """The program that starts at operation ``first``; None where that operation runs on the host."""
+        operations = self._subgraph.operations
+        if not is_native(self._subgraph, operations[first], shapes):
+            return None
+        key = (first, tuple(shapes.items()))
+        with self._lock:
+            if key in self._stages:
+                self._stages.move_to_end(key)
+                return self._stages[key]
+            stage = self._lowered(first, shapes, compiling)
+            if stage is not None:
+                self._stages[key] = stage
+                if len(self._stages) > STAGES_KEPT:
+                    self._stages.popitem(last=False)
+            return stage
+
+    def _lowered(self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling) -> _Native | None:
+        after = self._native_run(first, shapes)
+        if after == first:
+            return None
+        operations = self._subgraph.operations[first:after]
+        read = {index for operation in operations for index in operation.inputs}
+        reads = {index: dimensions for index, dimensions in shapes.items() if index in read}
+        written = [index for operation in operations for index in operation.outputs]
+        writes = [index for index in written if self._last_use.get(index, 0) >= after]
+        builder = Builder(self._subgraph, reads, writes, self._weights)
+        for operation in operations:
+            builder.lower(operation)
+        program = Program(builder.commands, len(reads), len(writes), compiling)
+        return _Native(program, tuple(reads), {index: builder.shapes[index] for index in writes}, after)
+
+    def _native_run(self, first: int, shapes: Mapping[int, Dimensions]) -> int:
+        """The operation after the last one of those from ``first`` on that can be lowered together."""
+        known = dict(shapes)
+        for position in range(first, len(self._subgraph.operations)):
+            operation = self._subgraph.operations[position]
+            if not is_native(self._subgraph, operation, known):
+                return position
+            try:
+                known.update(zip(operation.outputs, DECLARATIONS[operation.type].infer(self._bound(operation, known))))
+            except UnknownValueError:
+                return position
+            except BadDataError as error:
+                raise _in_operation(position, operation, error) from error
+        return len(self._subgraph.operations)
+
+    def _bound(self, operation: Operation, shapes: Mapping[int, Dimensions]) -> Arguments:
+        """The operation's arguments with the dimensions of this execution."""
+        operands = [self._subgraph.operands[index] for index in operation.inputs]
+        resolved = [
+            replace(operand, dimensions=shapes[index]) if index in shapes else operand
+            for index, operand in zip(operation.inputs, operands)
+        ]
+        return DECLARATIONS[operation.type].bind(resolved, concrete=True)
+
+    def _on_host(self, operation: Operation, values: Values, limits: Limits) -> list[Array]:
+        given = [values.get(index) for index in operation.inputs]
+        if operation.type == OperationType.IF:
+            condition = given[0]
+            if condition is None:
+                raise BadDataError("its condition is left out")
+            return self._referenced(operation.inputs[1 if condition.item() else 2]).run(given[3:], _anywhere, limits)
+        if operation.type == OperationType.WHILE:
+            return self._while(operation, given[2:], limits)
+        return [np.asarray(result, order="C") for result in evaluate_operation(self._subgraph, operation, given)]
+
+    def _while(self, operation: Operation, state: list[Array | None], limits: Limits) -> list[Array]:
+        condition, body = (self._referenced(index) for index in operation.inputs[:2])
+        loop_end = time.monotonic() + limits.loop
+        while condition.run(state, _anywhere, limits)[0].item():
+            if time.monotonic() > loop_end:
+                raise MissedDeadlineTransientError(f"a loop did not end within {limits.loop} s")
+            following = body.run(state, _anywhere, limits)
+            state[: len(following)] = following
+        results = [value for value in state[: len(operation.outputs)] if value is not None]
+        if len(results) < len(operation.outputs):
+            raise BadDataError("an output of it is an input that was left out")
+        return results
+
+    def _referenced(self, operand: int) -> Executable:
+        number = self._subgraph.operands[operand].subgraph
+        assert number is not None
+        with self._lock:
+            if number not in self._inner:
+                self._inner[number] = Executable(self._model, self._threads, number)
+            return self._inner[number]
+
+
+def _anywhere(position: int, dimensions: Dimensions, dtype: np.dtype[Any]) -> Array:
+    return np.empty(dimensions, dtype)
+
+
+def _last_uses(subgraph: Subgraph) -> dict[int, int]:
+    """The last operation that reads each operand; the operation after all of them for the subgraph's outputs."""
+    uses = {index: position for position, operation in enumerate(subgraph.operations) for index in operation.inputs}
+    return uses | dict.fromkeys(subgraph.outputs, len(subgraph.operations))
+
+
+def _in_operation(position: int, operation: Operation, error: BadDataError) -> BadDataError:
+    return BadDataError(f"operation {position} ({OperationType(operation.type).name}): {error}", operation=position)
