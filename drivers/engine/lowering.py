@@ -113,6 +113,10 @@ class Builder:
         self._output_dimensions = declaration.infer(arguments)
         LOWERINGS[self.type](self, arguments)
 
+    def is_constant(self, position: int) -> bool:
+        """Whether the operation's input at ``position`` is part of the model."""
+        return self._subgraph.operands[self._operation.inputs[position]].is_constant
+
     def input(self, position: int) -> Tensor:
         """The operation's input at ``position``, a constant as it stands in the model."""
         index = self._operation.inputs[position]

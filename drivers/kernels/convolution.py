@@ -9,7 +9,7 @@ import numpy as np
 from drivers.engine.abi import F32x1, F32x3, F32x4, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.kernels.fused import bounds, clamped
-from drivers.kernels.layout import nhwc_input, nhwc_output
+from drivers.kernels.layout import nhwc_input, nhwc_output, permuted
 from hal.operations.convolution import conv_axes
 from hal.operations.declaration import Arguments
 from hal.types import OperationType
@@ -122,7 +122,7 @@ def depthwise_conv_2d(
 
 @lowers(OperationType.CONV_2D)
 def _lower_conv_2d(builder: Builder, arguments: Arguments) -> None:
-    weights = builder.packed(1, "row, column, input, output", lambda value: value.transpose(1, 2, 3, 0))
+    weights = permuted(builder, 1, (1, 2, 3, 0))
     x = nhwc_input(builder, arguments.nchw)
     vertical, horizontal = conv_axes(arguments)
     with nhwc_output(builder, arguments.nchw) as out:

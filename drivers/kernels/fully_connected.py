@@ -7,6 +7,7 @@ import numpy as np
 from drivers.engine.abi import F32x1, F32x2, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.kernels.fused import bounds, clamped
+from drivers.kernels.layout import permuted
 from hal.operations.declaration import Arguments
 from hal.types import OperationType
 
@@ -31,7 +32,7 @@ def fully_connected(
 
 @lowers(OperationType.FULLY_CONNECTED)
 def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
-    out, weights = builder.output(), builder.packed(1, "input, unit", lambda value: value.T)
+    out, weights = builder.output(), permuted(builder, 1, (1, 0))
     x = builder.input(0).viewed(out.shape[0], weights.shape[0])
     limits = bounds(arguments.activation)
     builder.emit(

@@ -32,6 +32,10 @@ class Draw:
     def floats(self, *shape):
         return self._random.standard_normal(shape).astype(np.float32)
 
+    def weights(self, *shape):
+        """A constant, or an input like any other."""
+        return self.floats(*shape) if self.int(0, 2) else self.floats(*shape).view(Input)
+
     def input(self, *shape):
         return (3 * self.floats(*shape)).view(Input)
 
@@ -58,7 +62,7 @@ def conv_2d(draw):
     depth, out = shape[1] if nchw else shape[3], draw.int(1, 20)
     dilations = (draw.int(1, 2), draw.int(1, 2)) if draw.bool() else ()
     return (
-        draw.input(*shape), draw.floats(out, rows, columns, depth), draw.floats(out),
+        draw.input(*shape), draw.weights(out, rows, columns, depth), draw.weights(out),
         *window(draw, rows, columns), draw.int(0, 3), nchw, *dilations,
     )  # fmt: skip
 
@@ -69,7 +73,7 @@ def depthwise_conv_2d(draw):
     out = (shape[1] if nchw else shape[3]) * multiplier
     dilations = (draw.int(1, 2), draw.int(1, 2)) if draw.bool() else ()
     return (
-        draw.input(*shape), draw.floats(1, rows, columns, out), draw.floats(out),
+        draw.input(*shape), draw.weights(1, rows, columns, out), draw.weights(out),
         *window(draw, rows, columns), multiplier, draw.int(0, 3), nchw, *dilations,
     )  # fmt: skip
 
@@ -79,7 +83,7 @@ def transpose_conv_2d(draw):
     shape = draw.image(nchw)
     depth, out = shape[1] if nchw else shape[3], draw.int(1, 9)
     height, width = shape[2:] if nchw else shape[1:3]
-    tensors = draw.input(*shape), draw.floats(out, rows, columns, depth), draw.floats(out)
+    tensors = draw.input(*shape), draw.weights(out, rows, columns, depth), draw.weights(out)
     if draw.bool():
         return (*tensors, 0, 0, 0, 0, stride, stride, draw.int(0, 3), nchw)
     target = (shape[0], height * stride, width * stride)
@@ -95,7 +99,7 @@ def pool(draw):
 
 def fully_connected(draw):
     size, units = draw.int(1, 40), draw.int(1, 20)
-    return draw.input(draw.int(1, 5), size), draw.floats(units, size), draw.floats(units), draw.int(0, 3)
+    return draw.input(draw.int(1, 5), size), draw.weights(units, size), draw.weights(units), draw.int(0, 3)
 
 
 def broadcast(draw):
