@@ -33,6 +33,9 @@ from hal.errors import BadDataError, OutOfMemoryError, UnmappableError
 _REGION_NAME = re.compile(r"app-[0-9]+-[0-9a-f]+/r[0-9]+")
 _LOCK = "lock"
 
+_LONGEST_SOCKET_PATH = 107
+"""Bytes; Linux's limit."""
+
 
 def runtime_directory() -> Path:
     """The user's runtime directory, made if it is missing.
@@ -54,6 +57,15 @@ def runtime_directory() -> Path:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise UnmappableError(f"the runtime directory {path} must be a directory that only its owner may enter")
     return path
+
+
+def check_socket_path(path: str | Path) -> None:
+    """Refuse a path that no socket can have with ``UnmappableError``."""
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise UnmappableError(
+            f"{path} has {len(os.fsencode(path))} bytes, too long for a socket, whose path may have "
+            f"{_LONGEST_SOCKET_PATH}; choose a shorter one (NNHAL_RUNTIME_DIR sets where drivers' sockets are)"
+        )
 
 
 class Folder:

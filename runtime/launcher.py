@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 
 from hal.errors import UnavailableDeviceError
+from hal.memory import check_socket_path
 from runtime.process import folder
 
 _START_LIMIT = 60.0
@@ -51,6 +52,7 @@ class EmbeddedDriver:
 
     def _start(self) -> None:
         path = folder().path / f"{self.name}-{next(_numbers)}.sock"
+        check_socket_path(path)
         self._ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(

@@ -22,6 +22,12 @@ def folder() -> Folder:
         return _folder[1]
 
 
+def remove_folder() -> None:
+    """Remove this process's folder, if it has one: for a process that ends without Python's exit handlers."""
+    if _folder is not None:
+        _remove(*_folder)
+
+
 def _remove(owner: int, owned: Folder) -> None:
     if os.getpid() == owner:
         owned.remove()

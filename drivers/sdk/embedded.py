@@ -39,6 +39,9 @@ def main(name: str, path: str, descriptor: int) -> None:
     except NnapiError as error:
         application.sendall(str(error).encode() + b"\n")
         sys.exit(1)
+    except BaseException as error:  # a vendor's module may fail in any way; the application is to hear how
+        application.sendall(f"{type(error).__name__}: {error}\n".encode())
+        raise
 
 
 def _end_with(application: socket.socket, parent: int, folder: Path) -> None:

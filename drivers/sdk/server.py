@@ -12,7 +12,7 @@ import grpc
 from drivers.sdk.service import CALLS, PREPARED_MODELS, DeviceService
 from hal.device import Device
 from hal.errors import BadDataError, UnavailableDeviceError
-from hal.memory import runtime_directory
+from hal.memory import check_socket_path, runtime_directory
 from hal.wire import MESSAGE_LIMIT
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
 
@@ -53,6 +53,7 @@ def serve(
     device_pb2_grpc.add_DeviceServicer_to_server(service, server)
     _add_standard_services(server)
     if local:
+        check_socket_path(address.removeprefix("unix:"))
         Path(address.removeprefix("unix:")).unlink(missing_ok=True)
     try:
         port = server.add_insecure_port(address)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hal.errors import BadDataError, UnmappableError
-from hal.memory import Folder, Region, runtime_directory
+from hal.memory import Folder, Region, check_socket_path, runtime_directory
 
 
 @pytest.fixture
@@ -32,6 +32,12 @@ def test_a_runtime_directory_that_is_a_link_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("NNHAL_RUNTIME_DIR", str(tmp_path / "link"))
     with pytest.raises(UnmappableError):
         runtime_directory()
+
+
+def test_a_path_too_long_for_a_socket_is_refused():
+    check_socket_path("/tmp/" + "x" * 102)
+    with pytest.raises(UnmappableError, match="has 108 bytes, too long for a socket"):
+        check_socket_path("/tmp/" + "x" * 103)
 
 
 def test_both_sides_see_the_same_bytes(base):

@@ -123,12 +123,12 @@ def test_constants_that_decide_anything_are_copied_and_cannot_be_changed_afterwa
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (dict(type=16), "operand type 16 is unknown"),
-        (dict(lifetime=7), "operand 0's lifetime 7 is unknown"),
-        (dict(location=None), "operand 0: its location is missing"),
-        (dict(dimensions=[3]), "operand 0: its value has 8 bytes; TENSOR_FLOAT32 [3] must have 12"),
-        (dict(dimensions=[2**31, 2**31]), "must have 18446744073709551616"),
-        (dict(type=15), "operand 0: a MODEL operand is no constant"),
+        ({"type": 16}, "operand type 16 is unknown"),
+        ({"lifetime": 7}, "operand 0's lifetime 7 is unknown"),
+        ({"location": None}, "operand 0: its location is missing"),
+        ({"dimensions": [3]}, "operand 0: its value has 8 bytes; TENSOR_FLOAT32 [3] must have 12"),
+        ({"dimensions": [2**31, 2**31]}, "must have 18446744073709551616"),
+        ({"type": 15}, "operand 0: a MODEL operand is no constant"),
     ],
 )
 def test_messages_of_the_wrong_form_are_refused(change, reason):
