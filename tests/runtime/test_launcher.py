@@ -31,8 +31,6 @@ def told(tmp_path, name, entry, **environment):
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text(f"[nnhal.drivers]\n{name} = {entry}\n")
     (tmp_path / "broken.py").write_text(BROKEN)
-        "class NotADevice:\n    pass\n\n\ndef fails():\n    raise RuntimeError('no such chip')\n"
-    )
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(name=name)],
         env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", **environment},
