@@ -48,9 +48,9 @@ def raw(array):
     return array.reshape(-1).view(np.uint8)
 
 
-def execute(prepared, inputs, output_shapes):
+def execute(prepared, inputs, output_shapes, dtype=np.float32):
     """The outputs of one execution."""
-    outputs = [np.zeros(shape, np.float32) for shape in output_shapes]
+    outputs = [np.zeros(shape, dtype) for shape in output_shapes]
     request = Request(
         [Argument(raw(np.ascontiguousarray(each)), None, each.shape) for each in inputs],
         [Argument(raw(each)) for each in outputs],

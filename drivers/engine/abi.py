@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -34,7 +34,22 @@ F32x1 = Annotated[NDArray[np.float32], ArraySpec("float32", 1)]
 F32x2 = Annotated[NDArray[np.float32], ArraySpec("float32", 2)]
 F32x3 = Annotated[NDArray[np.float32], ArraySpec("float32", 3)]
 F32x4 = Annotated[NDArray[np.float32], ArraySpec("float32", 4)]
+I8x1 = Annotated[NDArray[np.int8], ArraySpec("int8", 1)]
+I8x2 = Annotated[NDArray[np.int8], ArraySpec("int8", 2)]
+I8x3 = Annotated[NDArray[np.int8], ArraySpec("int8", 3)]
+I8x4 = Annotated[NDArray[np.int8], ArraySpec("int8", 4)]
+I16x1 = Annotated[NDArray[np.int16], ArraySpec("int16", 1)]
 I32x1 = Annotated[NDArray[np.int32], ArraySpec("int32", 1)]
+
+ANY = "any"
+Anyx1 = Annotated[NDArray[Any], ArraySpec(ANY, 1)]
+Anyx2 = Annotated[NDArray[Any], ArraySpec(ANY, 2)]
+Anyx3 = Annotated[NDArray[Any], ArraySpec(ANY, 3)]
+Anyx4 = Annotated[NDArray[Any], ArraySpec(ANY, 4)]
+"""For a ``generic`` kernel: arrays of one type, whichever."""
+
+DTYPES = ("float32", "int8", "int16", "int32")
+"""What arrays in programs are made of."""
 
 Parameter = ArraySpec | type[int] | type[float]
 
@@ -51,12 +66,34 @@ class Helper:
 
 
 @dataclass(frozen=True, slots=True)
+class Builtin:
+    """A function that kernels call and that compiling provides, since Python can't say it."""
+
+    name: str
+
+    def __call__(self, value: Any) -> Any:
+        """Only compiled kernels call it."""
+        raise NotImplementedError(self.name)
+
+
+half_to_float = Builtin("half_to_float")
+"""float32 from the bits of a float16, an int16."""
+
+float_to_half = Builtin("float_to_half")
+"""The bits, an int16, of the float16 nearest to a float32, halves to even."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel's function, its parameters but for the range, and its name: module and function."""
+    """A kernel's function, its parameters but for the range, and its name: module and function.
+
+    ``variant``: of a generic kernel, the type it is for.
+    """
 
     name: str
     function: Callable[..., None]
     parameters: tuple[Parameter, ...]
+    variant: str = ""
 
     def words(self, arguments: Sequence[Placed | int | float]) -> list[int]:
         """The parameter block for ``arguments``; ``TypeError`` when they are not what the kernel takes."""
@@ -98,6 +135,23 @@ def kernel(function: Callable[..., None]) -> Kernel:
         raise TypeError(f"{function.__name__}: a kernel's last parameters are begin and end")
     parameters = tuple(_parameter(hints[name]) for name in names[:-2])
     return Kernel(f"{function.__module__.rpartition('.')[2]}.{function.__name__}", function, parameters)
+
+
+def generic(function: Callable[..., None]) -> Mapping[str, Kernel]:
+    """Declare a kernel for arrays of any type; returns a kernel for each of ``DTYPES``."""
+    general = kernel(function)
+    return {
+        dtype: Kernel(
+            f"{general.name}.{dtype}",
+            function,
+            tuple(
+                ArraySpec(dtype, each.rank) if isinstance(each, ArraySpec) and each.dtype == ANY else each
+                for each in general.parameters
+            ),
+            dtype,
+        )
+        for dtype in DTYPES
+    }
 
 
 def _parameter(hint: Any) -> Parameter:

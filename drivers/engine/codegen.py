@@ -18,7 +18,7 @@ from numba.core.cpu import FastMathOptions
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from drivers.engine.abi import ArraySpec, Helper, Kernel
+from drivers.engine.abi import DTYPES, ArraySpec, Builtin, Helper, Kernel, float_to_half, half_to_float
 
 FAST_MATH = {"contract"}
 """Freedom to fuse a multiplication into an addition. Sums keep the order they are written in."""
@@ -47,7 +47,7 @@ def compile_kernel(kernel: Kernel) -> tuple[str, bytes]:
     scope: dict[str, Any] = {
         "body": njit(**_JIT)(_with_compiled_helpers(kernel.function)),
         "float_from_bits": _float_from_bits,
-        **{f"view_{name}": _view(name) for name in _DTYPES},
+        **{f"view_{name}": _view(name) for name in DTYPES},
     }
     exec(source, scope)
     return compile_function(scope[entry], (WORDS, WORDS, types.int64, types.int64))
@@ -91,10 +91,9 @@ def _with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _compiled_if_helper(value: Any) -> Any:
+    if isinstance(value, Builtin):
+        return _BUILTINS[value.name]
     return njit(**_JIT)(_with_compiled_helpers(value.function)) if isinstance(value, Helper) else value
-
-
-_DTYPES = ("float32", "int32")
 
 
 def _view(dtype: str) -> Any:
@@ -132,3 +131,22 @@ def _float_from_bits(typing_context: Any, word: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
 
     return types.float64(types.int64), generate
+
+
+@intrinsic
+def _half_to_float(typing_context: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.int16), generate
+
+
+@intrinsic
+def _float_to_half(typing_context: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))
+
+    return types.int16(types.float32), generate
+
+
+_BUILTINS = {half_to_float.name: _half_to_float, float_to_half.name: _float_to_half}

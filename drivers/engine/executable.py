@@ -145,8 +145,11 @@ class Executable:
                     self._stages.popitem(last=False)
             return stage
 
-    def _lowered(self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling) -> _Native | None:
-        after = self._native_run(first, shapes)
+    def _lowered(
+        self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling, after: int | None = None
+    ) -> _Native | None:
+        if after is None:
+            after = self._native_run(first, shapes)
         if after == first:
             return None
         operations = self._subgraph.operations[first:after]
@@ -155,8 +158,11 @@ class Executable:
         written = [index for operation in operations for index in operation.outputs]
         writes = [index for index in written if self._last_use.get(index, 0) >= after]
         builder = Builder(self._subgraph, reads, writes, self._weights)
-        for operation in operations:
-            builder.lower(operation)
+        for position, operation in enumerate(operations, start=first):
+            try:
+                builder.lower(operation)
+            except UnknownValueError:  # a parameter that does not show in the dimensions
+                return self._lowered(first, shapes, compiling, position)
         program = Program(builder.commands, len(reads), len(writes), compiling)
         return _Native(program, tuple(reads), {index: builder.shapes[index] for index in writes}, after)
 

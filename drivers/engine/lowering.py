@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from drivers.engine.abi import Kernel
 from drivers.engine.program import Buffer, Command, Memory, Tensor
-from hal.model import Dimensions, Operand, Operation, Subgraph
+from drivers.engine.representation import REPRESENTATIONS, constant, represented
+from hal.model import Dimensions, Lifetime, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments, Array
 from hal.types import OperandType, OperationType
@@ -27,36 +28,43 @@ Lowering = Callable[["Builder", Arguments], None]
 WORTH_SHARING = 20_000
 """Scalar operations: some microseconds of a vectorised loop, ten times what it takes threads to meet."""
 
-LOWERINGS: dict[OperationType, Lowering] = {}
-"""How operations become commands, by type; filled by the kernel families."""
+LOWERINGS: dict[tuple[OperationType, OperandType], Lowering] = {}
+"""How operations become commands, by type and by data type as it is represented; filled by the kernel families."""
 
 
-def lowers(*operation_types: OperationType) -> Callable[[Lowering], Lowering]:
-    """Register how operations of these types become commands."""
+def lowers(
+    *operation_types: OperationType, data: Sequence[OperandType] = (OperandType.TENSOR_FLOAT32,)
+) -> Callable[[Lowering], Lowering]:
+    """Register how operations of these types become commands, over data represented as these types."""
 
     def register(lowering: Lowering) -> Lowering:
         for operation_type in operation_types:
-            LOWERINGS[operation_type] = lowering
+            for data_type in data:
+                LOWERINGS[operation_type, data_type] = lowering
         return lowering
 
     return register
 
 
 def is_native(subgraph: Subgraph, operation: Operation, shapes: Mapping[int, Dimensions]) -> bool:
-    """Whether ``operation`` can be lowered: a type with kernels, float32 data, constant parameters, nothing empty.
+    """Whether ``operation`` may have a lowering: kernels for its type and data, constant scalars, nothing empty.
 
     ``shapes``: the dimensions, in this execution, of what is computed or given with the request.
     """
-    if operation.type not in LOWERINGS:
+    operands = subgraph.operands
+    declaration = DECLARATIONS[operation.type]
+    if declaration.data_input >= len(operation.inputs):
+        return False
+    data = represented(operands[operation.inputs[declaration.data_input]])
+    if (operation.type, data.type) not in LOWERINGS:
         return False
     for index in operation.inputs:
-        operand = subgraph.operands[index]
         if index in shapes:
-            if operand.type != OperandType.TENSOR_FLOAT32 or 0 in shapes[index]:
+            if operands[index].type not in REPRESENTATIONS or 0 in shapes[index]:
                 return False
-        elif not operand.is_constant:
+        elif not operands[index].is_constant and operands[index].lifetime is not Lifetime.NO_VALUE:
             return False
-    return all(subgraph.operands[index].type == OperandType.TENSOR_FLOAT32 for index in operation.outputs)
+    return all(operands[index].type in REPRESENTATIONS for index in operation.outputs)
 
 
 class Weights:
@@ -87,10 +95,8 @@ class Builder:
         self._subgraph = subgraph
         self._outputs = {index: position for position, index in enumerate(outputs)}
         self._weights = weights
-        self._tensors = {
-            index: Tensor(Buffer(Memory.INPUT, _bytes(dimensions), position), dimensions)
-            for position, (index, dimensions) in enumerate(shapes.items())
-        }
+        self._given = {index: (position, dimensions) for position, (index, dimensions) in enumerate(shapes.items())}
+        self._tensors: dict[int, Tensor] = {}
         self.type = OperationType.ADD
         self._operation: Operation = subgraph.operations[0]
         self._output_dimensions: tuple[Dimensions, ...] = ()
@@ -98,7 +104,8 @@ class Builder:
     @property
     def shapes(self) -> dict[int, Dimensions]:
         """The dimensions of every tensor so far that is no constant."""
-        return {index: tensor.shape for index, tensor in self._tensors.items()}
+        given = {index: dimensions for index, (_, dimensions) in self._given.items()}
+        return given | {index: tensor.shape for index, tensor in self._tensors.items()}
 
     def lower(self, operation: Operation) -> None:
         """Emit the commands of ``operation``.
@@ -111,7 +118,9 @@ class Builder:
         declaration = DECLARATIONS[self.type]
         arguments = declaration.bind([self._resolved(index) for index in operation.inputs], concrete=True)
         self._output_dimensions = declaration.infer(arguments)
-        LOWERINGS[self.type](self, arguments)
+        LOWERINGS[self.type, arguments.data_type](self, arguments)
+        for index in operation.outputs:
+            self._finish(index)
 
     def is_constant(self, position: int) -> bool:
         """Whether the operation's input at ``position`` is part of the model."""
@@ -120,15 +129,18 @@ class Builder:
     def input(self, position: int) -> Tensor:
         """The operation's input at ``position``, a constant as it stands in the model."""
         index = self._operation.inputs[position]
-        if index not in self._tensors:
+        if self._subgraph.operands[index].is_constant:
             return self.packed(position, "as is", lambda value: value)
+        if index not in self._tensors:
+            self._tensors[index] = self._entered(index)
         return self._tensors[index]
 
     def packed(self, position: int, layout: str, pack: Callable[[Array], Array]) -> Tensor:
         """The input at ``position``, a constant, rearranged by ``pack``; ``layout`` names the arrangement."""
         index = self._operation.inputs[position]
-        value = self._subgraph.operands[index].value
-        assert value is not None
+        operand = self._subgraph.operands[index]
+        assert operand.value is not None
+        value = constant(OperandType(operand.type), operand.value)
         buffer = self._weights.get((index, layout), lambda: np.array(pack(value), order="C"))
         assert buffer.array is not None
         return Tensor(buffer, buffer.array.shape, buffer.array.dtype.name)
@@ -142,16 +154,16 @@ class Builder:
         """The operation's output at ``position``, to be written."""
         index = self._operation.outputs[position]
         dimensions = self._output_dimensions[position]
-        if index in self._outputs:
-            buffer = Buffer(Memory.OUTPUT, _bytes(dimensions), self._outputs[index])
+        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
+        if index in self._outputs and representation.leave is None:
+            self._tensors[index] = self._left(index, dimensions)
         else:
-            buffer = Buffer(Memory.ARENA, _bytes(dimensions))
-        self._tensors[index] = Tensor(buffer, dimensions)
+            self._tensors[index] = self.temporary(*dimensions, dtype=representation.dtype)
         return self._tensors[index]
 
-    def temporary(self, *shape: int) -> Tensor:
-        """A float32 array that only this operation uses."""
-        return Tensor(Buffer(Memory.ARENA, _bytes(shape)), shape)
+    def temporary(self, *shape: int, dtype: str = "float32") -> Tensor:
+        """An array that only this operation uses."""
+        return Tensor(Buffer(Memory.ARENA, math.prod(shape) * np.dtype(dtype).itemsize), shape, dtype)
 
     def alias(self, source: Tensor) -> bool:
         """Let the operation's output be ``source``'s memory with other dimensions; false where it can't be."""
@@ -172,10 +184,37 @@ class Builder:
         self.commands.append(Command(kernel, arguments, work, shared=operations >= WORTH_SHARING))
 
     def _resolved(self, index: int) -> Operand:
-        """The operand with the dimensions that it has in this program."""
-        operand = self._subgraph.operands[index]
-        return replace(operand, dimensions=self._tensors[index].shape) if index in self._tensors else operand
+        """The operand as lowerings see it, with the dimensions that it has in this program."""
+        operand = represented(self._subgraph.operands[index])
+        shape = self.shapes.get(index)
+        return operand if shape is None else replace(operand, dimensions=shape)
+
+    def _entered(self, index: int) -> Tensor:
+        """What is there before the program runs, as it is represented inside."""
+        position, dimensions = self._given[index]
+        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
+        outside = _tensor(Memory.INPUT, dimensions, representation.raw, position)
+        if representation.enter is None:
+            return outside
+        inside = self.temporary(*dimensions, dtype=representation.dtype)
+        self.emit(representation.enter, outside.flat, inside.flat, work=inside.flat.shape[0])
+        return inside
+
+    def _left(self, index: int, dimensions: Dimensions) -> Tensor:
+        """Where the program leaves an operand."""
+        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
+        return _tensor(Memory.OUTPUT, dimensions, representation.raw, self._outputs[index])
+
+    def _finish(self, index: int) -> None:
+        """Round an operation's result to what its type can hold, and leave it where it is wanted."""
+        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
+        inside = self._tensors[index].flat
+        if representation.settle is not None:
+            self.emit(representation.settle, inside, inside, work=inside.shape[0])
+        if index in self._outputs and representation.leave is not None:
+            outside = self._left(index, self._tensors[index].shape).flat
+            self.emit(representation.leave, inside, outside, work=inside.shape[0])
 
 
-def _bytes(dimensions: Dimensions) -> int:
-    return math.prod(dimensions) * OperandType.TENSOR_FLOAT32.dtype.itemsize
+def _tensor(memory: Memory, dimensions: Dimensions, dtype: str, position: int) -> Tensor:
+    return Tensor(Buffer(memory, math.prod(dimensions) * np.dtype(dtype).itemsize, position), dimensions, dtype)

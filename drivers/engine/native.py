@@ -28,7 +28,7 @@ from drivers.engine.abi import Kernel
 from hal.cache import cache_directory
 
 Unit = tuple[str, str]
-"""What is compiled by itself: a module and the name of a kernel or of a function in it."""
+"""What is compiled by itself: a module and the name of a kernel or a function in it, "name.type" of a generic one."""
 
 WALKER = "drivers.engine.walker"
 
@@ -38,7 +38,8 @@ _addresses: dict[Unit, int] = {}
 
 def unit(kernel: Kernel) -> Unit:
     """The unit that holds ``kernel``."""
-    return kernel.function.__module__, kernel.function.__name__
+    name = kernel.function.__name__
+    return kernel.function.__module__, f"{name}.{kernel.variant}" if kernel.variant else name
 
 
 def walker_function(name: str) -> Callable[..., int]:
@@ -82,7 +83,9 @@ def compile_unit(item: Unit) -> tuple[Unit, str, bytes]:
     from drivers.engine import codegen
 
     module, name = item
+    name, _, variant = name.partition(".")
     target = getattr(import_module(module), name)
+    target = target[variant] if variant else target
     if isinstance(target, Kernel):
         return (item, *codegen.compile_kernel(target))
     words = target.__code__.co_argcount
