@@ -207,6 +207,7 @@ class OperationType(IntEnum):
     PACK = 103
     MIRROR_PAD = 104
     REVERSE = 105
+    DENSIFY = 20000  # experimental in Android
 
 
 class FuseCode(IntEnum):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from hal.control_flow_rules import check_control_flow
 from hal.device import Argument, Request
 from hal.errors import BadDataError, OutputInsufficientSizeError
 from hal.model import (
@@ -26,7 +27,7 @@ from hal.model import (
 )
 from hal.operand_rules import described, merge, per_channel_fault, type_fault, value_fault, value_size
 from hal.operations import DECLARATIONS
-from hal.operations.declaration import Arguments, Declaration, UnknownValueError
+from hal.operations.declaration import Arguments, Declaration, UnknownValueError, tensor_spec
 from hal.types import OperandType, OperationType
 
 _OPERATION_TYPES = {operation_type.value: operation_type for operation_type in OperationType}
@@ -42,10 +43,10 @@ def validate_model(model: Model) -> None:
     main subgraph; where the fault is in a referenced subgraph, only the sentence tells.
     """
     prefixes = _extension_prefixes(model.extensions)
-    _SubgraphCheck(model.main, len(model.referenced), prefixes).run()
+    _SubgraphCheck(model.main, model.referenced, prefixes).run()
     for number, subgraph in enumerate(model.referenced):
         try:
-            _SubgraphCheck(subgraph, len(model.referenced), prefixes).run()
+            _SubgraphCheck(subgraph, model.referenced, prefixes).run()
         except BadDataError as error:
             raise BadDataError(f"referenced subgraph {number}: {error}") from error
     _refuse_circular_references(model.referenced)
@@ -105,9 +106,10 @@ def validate_input(model: Model, index: int, argument: Argument) -> Dimensions:
         _refuse_needed(model.main, operand_index, f"input {index}")
         return dimensions
     size = value_size(operand, dimensions)
-    if size is None and not is_extension(operand.type):
+    if 0 in argument.dimensions or (size is None and not is_extension(operand.type)):
+        given = list(argument.dimensions or dimensions)
         raise BadDataError(
-            f"input {index} has dimensions {list(dimensions)}; in a request, all of an input's must be known",
+            f"input {index} has dimensions {given}; in a request, all of an input's must be known",
             operand=operand_index,
         )
     if size is not None and argument.data.size != size:
@@ -143,7 +145,7 @@ def operation_name(operation_type: int) -> str:
 class _SubgraphCheck:
     """The check of one subgraph, whose ``operands`` learn the dimensions that follow from their operations."""
 
-    def __init__(self, subgraph: Subgraph, referenced: int, prefixes: frozenset[int]) -> None:
+    def __init__(self, subgraph: Subgraph, referenced: Sequence[Subgraph], prefixes: frozenset[int]) -> None:
         self.subgraph = subgraph
         self.referenced = referenced
         self.prefixes = prefixes
@@ -189,8 +191,8 @@ class _SubgraphCheck:
             return f"has lifetime {operand.lifetime.name}; MODEL operands, and only they, have SUBGRAPH"
         if operand.lifetime is not Lifetime.SUBGRAPH:
             return None if operand.subgraph is None else "refers to a subgraph; only MODEL operands do"
-        if operand.subgraph is None or not 0 <= operand.subgraph < self.referenced:
-            return f"refers to subgraph {operand.subgraph}; the model has {self.referenced}"
+        if operand.subgraph is None or not 0 <= operand.subgraph < len(self.referenced):
+            return f"refers to subgraph {operand.subgraph}; the model has {len(self.referenced)}"
         return None
 
     def _check_list(self, kind: str, indexes: Sequence[int], lifetime: Lifetime) -> None:
@@ -241,6 +243,17 @@ class _SubgraphCheck:
             self.written[index] = True
         if declaration is not None:
             self._check_signature(declaration, operation)
+            self._check_subgraphs(operation)
+
+    def _check_subgraphs(self, operation: Operation) -> None:
+        """Check what an IF or WHILE executes, once the indexes of all subgraphs' inputs and outputs are known good."""
+        if operation.type in (OperationType.IF, OperationType.WHILE):
+            for number in (self.operands[index].subgraph for index in operation.inputs):
+                if number is not None:
+                    inner = self.referenced[number]
+                    _check_indexes("input", inner.inputs, inner.operands)
+                    _check_indexes("output", inner.outputs, inner.operands)
+            check_control_flow(operation, self.operands, self.referenced)
 
     def _check_signature(self, declaration: Declaration, operation: Operation) -> None:
         """Check the operation against its declaration, and its outputs' dimensions where they follow from it."""
@@ -330,9 +343,13 @@ def _bind(declaration: Declaration, operation: Operation, operands: Sequence[Ope
     outputs = [operands[index] for index in operation.outputs]
     try:
         arguments = declaration.bind(inputs)
-        declaration.check_outputs(outputs, OperandType(inputs[declaration.data_input].type))
+        declaration.check_outputs(outputs, declaration.data_type(inputs))
+        if declaration.check is not None:
+            declaration.check(arguments, tuple(tensor_spec(operand) for operand in outputs))
     except BadDataError as error:
         raise _with_operand(error, operation) from error
+    except UnknownValueError:
+        pass  # a rule about a value that only an execution knows
     return arguments
 
 

@@ -10,7 +10,8 @@ from drivers.engine.abi import F32x1, F32x2, F32x4, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.kernels.layout import as_rank_4
 from hal.operations.declaration import Arguments
-from hal.operations.movement import pads, slices
+from hal.operations.padding import pads
+from hal.operations.slicing import slices
 from hal.types import OperationType
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hal.errors import BadDataError
-from hal.model import Dimensions, Lifetime, Operand, is_fully_specified, is_tensor
+from hal.model import Dimensions, Lifetime, Operand, PerChannelQuantization, is_fully_specified, is_tensor
 from hal.types import FeatureLevel, FuseCode, OperandType, OperationType, PaddingCode
 
 Types = frozenset[OperandType]
@@ -36,8 +36,8 @@ class Parameter:
     ``accepts``: the operand types allowed, given the operation's data type. ``ranks``: the ranks
     allowed, None for any. ``omittable``: an operand without value may stand here. ``default``: the
     value where the list ends before this position; ``required`` says that it may not.
-    ``with_next``: the list may not end right after this position. ``repeated``: one or more operands
-    stand here, and the argument is the tuple of them; a form that has such a position has no
+    ``with_next``: the list may not end right after this position. ``repeated``: ``least`` or more
+    operands stand here, and the argument is the tuple of them; a form that has such a position has no
     optional ones. ``minimum``, ``choices``: what a scalar's value must obey. ``since``: when the
     position came.
     """
@@ -50,6 +50,7 @@ class Parameter:
     default: object = None
     with_next: bool = False
     repeated: bool = False
+    least: int = 1
     minimum: int | None = None
     choices: type[IntEnum] | None = None
     since: FeatureLevel = FeatureLevel.LEVEL_1
@@ -69,6 +70,19 @@ def only(*operand_types: OperandType) -> Callable[[OperandType], Types]:
 def following(table: Mapping[OperandType, Types]) -> Callable[[OperandType], Types]:
     """The types that ``table`` has for the data type; the data type itself where it has none."""
     return lambda data_type: table.get(data_type, frozenset({data_type}))
+
+
+def anything(data_type: OperandType) -> Types:
+    """Every type, of scalars, tensors and models alike."""
+    return frozenset(OperandType)
+
+
+_REAL_SCALARS = {
+    operand_type: frozenset(
+        {OperandType.FLOAT16 if operand_type is OperandType.TENSOR_FLOAT16 else OperandType.FLOAT32}
+    )
+    for operand_type in OperandType
+}
 
 
 def tensor(
@@ -91,9 +105,9 @@ def int32(name: str, minimum: int | None = None, choices: type[IntEnum] | None =
     return Parameter(name, only(OperandType.INT32), minimum=minimum, choices=choices)
 
 
-def float32(name: str, since: FeatureLevel = FeatureLevel.LEVEL_1) -> Parameter:
-    """A FLOAT32 scalar."""
-    return Parameter(name, only(OperandType.FLOAT32), since=since)
+def real(name: str, since: FeatureLevel = FeatureLevel.LEVEL_1) -> Parameter:
+    """A scalar of the data type's precision: FLOAT16 for TENSOR_FLOAT16, else FLOAT32."""
+    return Parameter(name, following(_REAL_SCALARS), since=since)
 
 
 def boolean(name: str) -> Parameter:
@@ -106,13 +120,24 @@ def optional(parameter: Parameter, default: object, since: FeatureLevel, with_ne
     return dataclasses.replace(parameter, required=False, default=default, since=since, with_next=with_next)
 
 
-def repeated(parameter: Parameter) -> Parameter:
-    """``parameter``, once or more."""
-    return dataclasses.replace(parameter, repeated=True)
+def repeated(parameter: Parameter, least: int = 1) -> Parameter:
+    """``parameter``, ``least`` times or more."""
+    return dataclasses.replace(parameter, repeated=True, least=least)
 
 
 UP_TO_4 = (1, 2, 3, 4)
 """The ranks that most operations take."""
+
+
+def floating_and_quant8(since: FeatureLevel) -> Mapping[OperandType, FeatureLevel]:
+    """The data types of most operations, where TENSOR_FLOAT32 and TENSOR_QUANT8_ASYMM came with ``since``."""
+    return {
+        OperandType.TENSOR_FLOAT16: max(since, FeatureLevel.LEVEL_3),
+        OperandType.TENSOR_FLOAT32: since,
+        OperandType.TENSOR_QUANT8_ASYMM: since,
+        OperandType.TENSOR_QUANT8_ASYMM_SIGNED: max(since, FeatureLevel.LEVEL_4),
+    }
+
 
 ACTIVATION = int32("activation", choices=FuseCode)
 PADDING = int32("padding", choices=PaddingCode)
@@ -121,13 +146,24 @@ NCHW = optional(boolean("nchw"), default=False, since=FeatureLevel.LEVEL_3)
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What is known of a tensor before it is computed; ``value`` only where it is a constant."""
+    """What is known of a tensor before it is computed; ``value`` only where it is a constant.
+
+    ``concrete``: the dimensions are those of an execution, where a 0 is an empty tensor and not an
+    unknown size.
+    """
 
     type: OperandType
     dimensions: Dimensions
     scale: float = 0.0
     zero_point: int = 0
     value: Array | None = None
+    per_channel: PerChannelQuantization | None = None
+    concrete: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether rank and dimensions are known."""
+        return self.concrete or is_fully_specified(self.dimensions)
 
     @property
     def shape(self) -> Dimensions:
@@ -143,8 +179,10 @@ class Arguments(SimpleNamespace):
     """An operation's inputs by parameter name.
 
     Scalars are Python values. Tensors are ``TensorSpec`` for shape inference and lowering, and
-    arrays for the reference; an omitted one is None, repeated ones are a tuple. Asking for a scalar
-    that is not a constant raises ``UnknownValueError``.
+    arrays for the reference; an omitted one is None, repeated ones are a tuple. A referenced model
+    is its index. Asking for a scalar that is not a constant raises ``UnknownValueError``.
+    ``data_type`` is the operation's data type. The reference also gets ``specs``, what was known of
+    each argument before, and ``results``, the ``TensorSpec`` of each output as the model declares it.
     """
 
     def __getattribute__(self, name: str) -> Any:
@@ -178,7 +216,14 @@ class Declaration:
     and implicit padding; their counts and types tell them apart. ``dimensions``: from the bound
     arguments, all of known dimensions, to the dimensions of each output; raises ``BadDataError``
     where the inputs do not fit each other. Call it through ``infer``. ``reference``: from arguments
-    holding arrays (floating types widened to float64) to the outputs, dtype free.
+    holding arrays to the outputs, dtype free: floating and quantised tensors come as the real numbers
+    they stand for, in float64, and what is returned for such an output is rounded to its type.
+
+    ``stored``: the reference takes and returns tensors as they are stored instead, for operations
+    that only move values or define their own integer arithmetic. ``check``: refuses with
+    ``BadDataError`` what types and dimensions do not show, such as scales that do not fit each other;
+    it gets the arguments and the outputs' ``TensorSpec``. Outputs that are not ``required`` may be
+    missing from the end of their list.
     """
 
     type: OperationType
@@ -189,17 +234,22 @@ class Declaration:
     dimensions: Callable[[Arguments], tuple[Dimensions, ...]]
     reference: Callable[[Arguments], tuple[Array, ...]]
     data_input: int = 0
+    stored: bool = False
+    check: Callable[[Arguments, tuple[TensorSpec, ...]], None] | None = None
 
-    def bind(self, inputs: Sequence[Operand], known: Sequence[Array | None] | None = None) -> Arguments:
+    def bind(
+        self, inputs: Sequence[Operand], known: Sequence[Array | None] | None = None, *, concrete: bool = False
+    ) -> Arguments:
         """Match ``inputs`` to the form that they fit.
 
         ``known`` gives values that the operands themselves do not hold (an input's, at execution); a
-        value's shape then stands for its operand's dimensions. Raises ``BadDataError`` when no form
+        value's shape then stands for its operand's dimensions. ``concrete``: the operands' dimensions
+        are those of an execution. Raises ``BadDataError`` when no form
         fits, with the sentence of the form that went furthest, or when a scalar's value is not
         allowed; ``operand`` is then the position in the list (not yet an operand's index).
         """
         values = known if known is not None else [operand.value for operand in inputs]
-        data_type = self._data_type(inputs)
+        data_type = self.data_type(inputs)
         candidates = [(form, _spread(form, len(inputs))) for form in self.forms]
         failures: list[BadDataError] = []
         for form, parameters in candidates:
@@ -208,26 +258,29 @@ class Declaration:
             failure = _first_mismatch(parameters, inputs, values, data_type)
             if failure is None:
                 _check_scalars(parameters, inputs, values)
-                return _arguments(form, parameters, inputs, values)
+                bound = _arguments(form, parameters, inputs, values, concrete)
+                return Arguments(data_type=data_type, **bound)
             failures.append(failure)
         if not failures:
             raise BadDataError(f"it has {len(inputs)} inputs; it must have {_counts(self.forms)}", operand=len(inputs))
         raise max(failures, key=lambda failure: failure.operand or 0)
 
     def infer(self, arguments: Arguments) -> tuple[Dimensions, ...]:
-        """The dimensions of each output, all of them positive.
+        """The dimensions of each output; none is empty unless an input is.
 
         Raises ``UnknownValueError`` where they depend on what only an execution knows, and
         ``BadDataError`` where the inputs do not fit each other or an output would be empty or larger
         than ``MAX_ELEMENTS``.
         """
+        empty = False
         for name, argument in vars(arguments).items():
             for given in argument if isinstance(argument, tuple) else (argument,):
-                if isinstance(given, TensorSpec) and not is_fully_specified(given.dimensions):
+                if isinstance(given, TensorSpec) and not given.is_known:
                     raise UnknownValueError(name)
+                empty = empty or (isinstance(given, TensorSpec) and 0 in given.dimensions)
         outputs = self.dimensions(arguments)
         for parameter, dimensions in zip(self.outputs, outputs):
-            if min(dimensions) < 1 or math.prod(dimensions) > MAX_ELEMENTS:
+            if min(dimensions, default=1) < (0 if empty else 1) or math.prod(dimensions) > MAX_ELEMENTS:
                 raise BadDataError(
                     f"its {parameter.name} would have dimensions {list(dimensions)}; each must be at least 1, "
                     f"and their product at most {MAX_ELEMENTS}"
@@ -236,14 +289,16 @@ class Declaration:
 
     def check_outputs(self, outputs: Sequence[Operand], data_type: OperandType) -> None:
         """Refuse outputs of the wrong count, type or rank with ``BadDataError``."""
-        if len(outputs) != len(self.outputs):
-            raise BadDataError(f"it has {len(outputs)} outputs; it must have {len(self.outputs)}")
-        for position, (parameter, operand) in enumerate(zip(self.outputs, outputs)):
+        parameters = _spread(self.outputs, len(outputs))
+        if parameters is None:
+            raise BadDataError(f"it has {len(outputs)} outputs; it must have {_counts([self.outputs])}")
+        for position, (parameter, operand) in enumerate(zip(parameters, outputs)):
             reason = _operand_mismatch(parameter, operand, operand.dimensions, data_type)
             if reason is not None:
                 raise BadDataError(f"output {position} ('{parameter.name}') {reason}")
 
-    def _data_type(self, inputs: Sequence[Operand]) -> OperandType:
+    def data_type(self, inputs: Sequence[Operand]) -> OperandType:
+        """The type that the operation computes in; ``BadDataError`` when it takes no such type."""
         if len(inputs) <= self.data_input:
             raise BadDataError(f"it has {len(inputs)} inputs; it must have {_counts(self.forms)}")
         data_type = inputs[self.data_input].type
@@ -267,10 +322,10 @@ def _either(words: Iterable[object]) -> str:
 
 def _spread(form: Sequence[Parameter], count: int) -> list[Parameter] | None:
     """The parameter at each of ``count`` positions; None when ``form`` can't have that many inputs."""
-    if any(parameter.repeated for parameter in form):
+    for varying in (parameter for parameter in form if parameter.repeated):
         copies = count - len(form) + 1
         spread = [entry for parameter in form for entry in [parameter] * (copies if parameter.repeated else 1)]
-        return spread if copies >= 1 else None
+        return spread if copies >= varying.least else None
     required = sum(parameter.required for parameter in form)
     if not required <= count <= len(form) or form[count - 1].with_next:
         return None
@@ -280,7 +335,7 @@ def _spread(form: Sequence[Parameter], count: int) -> list[Parameter] | None:
 def _counts(forms: Sequence[Sequence[Parameter]]) -> str:
     """The input counts that ``forms`` allow, for a sentence."""
     if any(parameter.repeated for form in forms for parameter in form):
-        return f"at least {min(len(form) for form in forms)}"
+        return f"at least {min(len(form) - 1 + sum(each.least for each in form if each.repeated) for form in forms)}"
     longest = max(len(form) for form in forms)
     return _either(count for count in range(longest + 1) if any(_spread(form, count) is not None for form in forms))
 
@@ -322,7 +377,7 @@ def _check_scalars(parameters: Sequence[Parameter], inputs: Sequence[Operand], v
         wanted = None
         if parameter.minimum is not None and number < parameter.minimum:
             wanted = f"at least {parameter.minimum}"
-        if parameter.choices is not None and number not in list(parameter.choices):
+        if parameter.choices is not None and number not in parameter.choices._value2member_map_:
             wanted = _either(f"{choice.value} ({choice.name})" for choice in parameter.choices)
         if wanted is not None:
             raise BadDataError(
@@ -335,21 +390,37 @@ def _arguments(
     parameters: Sequence[Parameter],
     inputs: Sequence[Operand],
     values: Sequence[Array | None],
-) -> Arguments:
+    concrete: bool,
+) -> dict[str, Any]:
     bound: dict[str, Any] = {parameter.name: () if parameter.repeated else parameter.default for parameter in form}
     for parameter, operand, value in zip(parameters, inputs, values):
-        argument = _argument(operand, value)
+        argument = _argument(operand, value, concrete)
         bound[parameter.name] = (*bound[parameter.name], argument) if parameter.repeated else argument
-    return Arguments(**bound)
+    return bound
 
 
-def _argument(operand: Operand, value: Array | None) -> object:
+def _argument(operand: Operand, value: Array | None, concrete: bool) -> object:
     if operand.lifetime is Lifetime.NO_VALUE:
         return None
+    if operand.type is OperandType.MODEL:
+        return operand.subgraph
     if is_tensor(operand):
-        assert isinstance(operand.type, OperandType)
-        return TensorSpec(operand.type, _dimensions(operand, value), operand.scale, operand.zero_point, value)
+        return tensor_spec(operand, value, concrete=concrete)
     return UNKNOWN if value is None else value.item()
+
+
+def tensor_spec(operand: Operand, value: Array | None = None, *, concrete: bool = False) -> TensorSpec:
+    """What is known of a tensor operand."""
+    assert isinstance(operand.type, OperandType)
+    return TensorSpec(
+        operand.type,
+        _dimensions(operand, value),
+        operand.scale,
+        operand.zero_point,
+        value,
+        operand.per_channel,
+        concrete or value is not None,
+    )
 
 
 def _dimensions(operand: Operand, value: Array | None) -> Dimensions:
@@ -359,26 +430,66 @@ def _dimensions(operand: Operand, value: Array | None) -> Dimensions:
 FLOAT32_ONLY: Mapping[OperandType, FeatureLevel] = {OperandType.TENSOR_FLOAT32: FeatureLevel.LEVEL_1}
 
 
-def evaluate(declaration: Declaration, inputs: Sequence[Operand], values: Sequence[Array | None]) -> tuple[Array, ...]:
-    """The operation's reference result for ``values`` (None for an omitted input), in float64 where floating.
+def evaluate(
+    declaration: Declaration,
+    inputs: Sequence[Operand],
+    values: Sequence[Array | None],
+    outputs: Sequence[Operand],
+) -> list[Array]:
+    """The operation's reference results for ``values`` (None for an omitted input), stored as ``outputs`` say.
 
     Raises ``BadDataError`` where ``infer`` does, and ``UnknownValueError`` where a value is missing.
     """
     arguments = declaration.bind(inputs, values)
-    dimensions = declaration.infer(arguments)
-    arrays = Arguments(**{name: _array(name, argument) for name, argument in vars(arguments).items()})
+    try:
+        dimensions: tuple[Dimensions, ...] | None = declaration.infer(arguments)
+    except UnknownValueError:  # the values decide, and the reference has them
+        dimensions = None
+    convert = _stored if declaration.stored else _real
+    arrays = {name: _array(name, argument, convert) for name, argument in vars(arguments).items()}
+    specs = tuple(tensor_spec(operand) for operand in outputs)
     with np.errstate(all="ignore"):  # infinity and NaN are IEEE's answers, and so the reference's
-        results = declaration.reference(arrays)
-    assert tuple(result.shape for result in results) == dimensions, f"{declaration.type.name} contradicts itself"
-    return results
+        results = declaration.reference(Arguments(specs=arguments, results=specs, **arrays))
+        if dimensions is not None:
+            shapes = tuple(result.shape for result in results)
+            assert shapes[: len(outputs)] == dimensions[: len(outputs)], f"{declaration.type.name} contradicts itself"
+        return [
+            np.asarray(result, spec.type.dtype) if declaration.stored else rounded(result, spec)
+            for result, spec in zip(results, specs)
+        ]
 
 
-def _array(name: str, argument: object) -> object:
+def rounded(result: Array, spec: TensorSpec) -> Array:
+    """Real numbers as a tensor of ``spec``'s type stores them: the nearest, halves away from zero, within its range."""
+    dtype = spec.type.dtype
+    if spec.type.has_scale and np.issubdtype(result.dtype, np.floating):
+        limits = np.iinfo(dtype)
+        scaled = result / np.float64(spec.scale)
+        nearest = np.sign(scaled) * np.floor(np.abs(scaled) + 0.5) + spec.zero_point
+        return np.clip(np.nan_to_num(nearest), limits.min, limits.max).astype(dtype)
+    return result.astype(dtype)
+
+
+def _array(name: str, argument: object, convert: Callable[[TensorSpec, Array], Array]) -> object:
     if isinstance(argument, tuple):
-        return tuple(_array(name, entry) for entry in argument)
+        return tuple(_array(name, entry, convert) for entry in argument)
     if not isinstance(argument, TensorSpec):
         return argument
     if argument.value is None:
         raise UnknownValueError(name)
-    floating = np.issubdtype(argument.value.dtype, np.floating)
-    return argument.value.astype(np.float64) if floating else argument.value
+    return convert(argument, argument.value)
+
+
+def _stored(spec: TensorSpec, value: Array) -> Array:
+    return value
+
+
+def _real(spec: TensorSpec, value: Array) -> Array:
+    """The real numbers that ``value`` stands for, where it stands for any."""
+    if spec.per_channel is not None:
+        shape = [1] * value.ndim
+        shape[spec.per_channel.channel_dim] = -1
+        return value * np.array(spec.per_channel.scales, np.float64).reshape(shape)
+    if spec.scale:  # quantised types, and the TENSOR_INT32 bias of a quantised operation
+        return (value.astype(np.float64) - spec.zero_point) * np.float64(spec.scale)
+    return value.astype(np.float64) if np.issubdtype(value.dtype, np.floating) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hal.errors import BadDataError
 from hal.model import Dimensions
 from hal.operations.declaration import Array
 
@@ -28,3 +29,10 @@ def to_nhwc(image: Array, nchw: bool) -> Array:
 def from_nhwc(image: Array, nchw: bool) -> Array:
     """An NHWC ``image`` in the layout asked for."""
     return image.transpose(0, 3, 1, 2) if nchw else image
+
+
+def check_not_empty(name: str, dimensions: Dimensions, first: int = 0) -> None:
+    """Refuse a tensor with ``BadDataError`` if it is empty along dimension ``first`` or a later one."""
+    for dimension in range(first, len(dimensions)):
+        if dimensions[dimension] == 0:
+            raise BadDataError(f"its {name} is {list(dimensions)}; dimension {dimension} can't be 0")

@@ -1,38 +1,51 @@
-"""Operations that move values and compute none."""
+"""Operations that move whole tensors: into another shape or order, several times over, or together."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from hal.errors import BadDataError
 from hal.model import Dimensions
+from hal.operations.axis import from_first
 from hal.operations.declaration import (
-    FLOAT32_ONLY,
-    NCHW,
     UP_TO_4,
     Arguments,
     Array,
     Declaration,
+    Parameter,
+    TensorSpec,
+    floating_and_quant8,
     int32,
     int32_tensor,
     integers,
+    only,
+    optional,
     repeated,
     tensor,
 )
-from hal.operations.layout import from_nhwc, nhwc_shape, place, to_nhwc
-from hal.types import FeatureLevel, OperationType
+from hal.operations.quantization import check_output_as_input, check_same_quantization
+from hal.types import FeatureLevel, OperandType, OperationType
+
+
+def movable(since: FeatureLevel) -> Mapping[OperandType, FeatureLevel]:
+    """The data types of most operations that move values and came with ``since``, level 3 or later."""
+    return {**floating_and_quant8(since), OperandType.TENSOR_INT32: since}
 
 
 def _reshape_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
     shape = integers(a, "shape")
     elements = math.prod(a.input.shape)
-    if shape.count(-1) > 1 or any(size < 1 and size != -1 for size in shape):
-        raise BadDataError(f"its shape is {shape}; each size must be at least 1, and one at most may be -1")
+    least = 0 if elements == 0 else 1
+    if shape.count(-1) > 1 or any(size < least and size != -1 for size in shape):
+        raise BadDataError(f"its shape is {shape}; each size must be at least {least}, and one at most may be -1")
     given = math.prod(size for size in shape if size != -1)
-    if elements % given != 0 or (-1 not in shape and elements != given):
+    if elements != given and (-1 not in shape or given == 0 or elements % given != 0):
         raise BadDataError(f"its input {list(a.input.shape)} has {elements} elements, which do not fill {shape}")
+    if -1 in shape and given == 0:
+        raise BadDataError(f"its shape is {shape}; beside a size of 0, any size could stand for -1")
     return (tuple(elements // given if size == -1 else size for size in shape),)
 
 
@@ -40,6 +53,97 @@ def _reshape(a: Arguments) -> tuple[Array, ...]:
     """RESHAPE: the input's values, in order, in the shape given; a size of -1 is what the others leave."""
     (dimensions,) = _reshape_dimensions(a)
     return (a.input.reshape(dimensions),)
+
+
+def _squeeze_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
+    shape = a.input.shape
+    if a.squeeze_dims is None:
+        squeezed = {dimension for dimension, size in enumerate(shape) if size == 1}
+    else:
+        squeezed = {from_first(axis, len(shape)) for axis in integers(a, "squeeze_dims")}
+    for dimension in squeezed:
+        if shape[dimension] != 1:
+            raise BadDataError(
+                f"it squeezes dimension {dimension} of its input {list(shape)}; only one of size 1 can be squeezed"
+            )
+    return (tuple(size for dimension, size in enumerate(shape) if dimension not in squeezed) or (1,),)
+
+
+def _squeeze(a: Arguments) -> tuple[Array, ...]:
+    """SQUEEZE: the input without those of its dimensions of size 1 that are listed, or without all of them."""
+    (dimensions,) = _squeeze_dimensions(a)
+    return (a.input.reshape(dimensions),)
+
+
+def _expand_dims_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
+    shape = a.input.shape
+    axis = from_first(a.axis, len(shape) + 1)
+    return ((*shape[:axis], 1, *shape[axis:]),)
+
+
+def _expand_dims(a: Arguments) -> tuple[Array, ...]:
+    """EXPAND_DIMS: the input with a dimension of size 1 more, at the axis."""
+    return (np.expand_dims(a.input, a.axis),)
+
+
+def permutation(a: Arguments) -> tuple[int, ...]:
+    """The input's dimension that becomes each of TRANSPOSE's output; raises ``BadDataError`` where it is none."""
+    rank = len(a.input.shape)
+    if a.perm is None:
+        return tuple(reversed(range(rank)))
+    perm = integers(a, "perm")
+    if sorted(perm) != list(range(rank)):
+        raise BadDataError(f"its perm is {perm}; for an input of rank {rank} it must have each of 0 to {rank - 1} once")
+    return tuple(perm)
+
+
+def _transpose_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
+    return (tuple(a.input.shape[dimension] for dimension in permutation(a)),)
+
+
+def _transpose(a: Arguments) -> tuple[Array, ...]:
+    """TRANSPOSE: the input with its dimensions in another order, reversed where no order is given."""
+    return (a.input.transpose(permutation(a)),)
+
+
+def _reversed_axis(a: Arguments) -> int:
+    (axis,) = integers(a, "axis")
+    rank = len(a.input.shape)
+    if not 0 <= axis < rank:
+        raise BadDataError(f"its axis is {axis}; for an input of rank {rank} it must be from 0 to {rank - 1}")
+    return axis
+
+
+def _reverse_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
+    if a.axis.shape != (1,):
+        raise BadDataError(f"its axis is {list(a.axis.shape)}; it must be [1]")
+    return (a.input.shape,)
+
+
+def _check_reverse(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
+    check_output_as_input(a, outputs)
+    if a.input.is_known and a.axis.shape == (1,):
+        _reversed_axis(a)
+
+
+def _reverse(a: Arguments) -> tuple[Array, ...]:
+    """REVERSE: out[..., i, ...] = in[..., size - 1 - i, ...] along the axis."""
+    return (np.flip(a.input, _reversed_axis(a)),)
+
+
+def _tile_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
+    shape = a.input.shape
+    multiples = integers(a, "multiples")
+    if len(multiples) != len(shape):
+        raise BadDataError(f"its multiples are {multiples}; for an input of rank {len(shape)} there must be as many")
+    if min(multiples) < 1:
+        raise BadDataError(f"its multiples are {multiples}; each must be at least 1")
+    return (tuple(size * multiple for size, multiple in zip(shape, multiples)),)
+
+
+def _tile(a: Arguments) -> tuple[Array, ...]:
+    """TILE: the input as often along each dimension as the multiples say."""
+    return (np.tile(a.input, integers(a, "multiples")),)
 
 
 def _concatenation_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
@@ -65,147 +169,123 @@ def _concatenation(a: Arguments) -> tuple[Array, ...]:
     return (np.concatenate(a.inputs, axis=a.axis),)
 
 
-def pads(a: Arguments) -> tuple[tuple[int, int], ...]:
-    """How many elements PAD puts before and after, for each dimension of the input."""
-    rank = len(a.input.shape)
-    if a.paddings.shape != (rank, 2):
-        raise BadDataError(
-            f"its paddings are {list(a.paddings.shape)}; for an input of rank {rank} they must be {[rank, 2]}"
-        )
-    flat = integers(a, "paddings")
-    if min(flat) < 0:
-        raise BadDataError(f"its paddings are {flat}; none may be negative")
-    return tuple(zip(flat[0::2], flat[1::2]))
+def _pack_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
+    first, *others = (entry.shape for entry in a.inputs)
+    if a.axis > len(first):
+        raise BadDataError(f"its axis is {a.axis}; inputs of rank {len(first)} can be packed along 0 to {len(first)}")
+    for position, other in enumerate(others, start=1):
+        if other != first:
+            raise BadDataError(f"its input {position} is {list(other)}; it must be {list(first)} as its input 0")
+    return ((*first[: a.axis], len(a.inputs), *first[a.axis :]),)
 
 
-def _pad_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
-    return (tuple(before + size + after for size, (before, after) in zip(a.input.shape, pads(a))),)
+def _check_pack(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
+    if a.data_type.has_scale:
+        for position, entry in enumerate(a.inputs):
+            check_same_quantization(f"input {position}", entry, "output", outputs[0])
 
 
-def _pad(a: Arguments) -> tuple[Array, ...]:
-    """PAD: the input with zeros before and after, in each dimension as many as its row of paddings says."""
-    return (np.pad(a.input, pads(a)),)
+def _pack(a: Arguments) -> tuple[Array, ...]:
+    """PACK: the inputs side by side along a dimension of their own, the axis."""
+    return (np.stack(a.inputs, axis=a.axis),)
 
 
-def slices(a: Arguments) -> tuple[slice, ...]:
-    """What STRIDED_SLICE takes of each dimension of the input.
-
-    NNAPI's begin and end are Python's: negative they count from the end, and beyond the input they
-    stop at it. Raises ``BadDataError`` where nothing would be taken.
-    """
-    rank = len(a.input.shape)
-    given = [integers(a, name) for name in ("begin", "end", "strides")]
-    for name, values in zip(("begin", "end", "strides"), given):
-        if len(values) != rank:
-            raise BadDataError(f"its {name} has {len(values)} values; it must have {rank}, one a dimension")
-    taken = []
-    for dimension, (size, begin, end, stride) in enumerate(zip(a.input.shape, *given)):
-        bit = 1 << dimension
-        if stride == 0:
-            raise BadDataError(f"its stride in dimension {dimension} is 0; it can't be")
-        walk = slice(None if a.begin_mask & bit else begin, None if a.end_mask & bit else end, stride)
-        count = len(range(*walk.indices(size)))
-        if count == 0:
-            raise BadDataError(
-                f"it takes nothing from dimension {dimension}, of size {size}: {begin} to {end} by {stride}"
-            )
-        if a.shrink_axis_mask & bit and (count != 1 or stride < 0):
-            raise BadDataError(
-                f"it shrinks dimension {dimension}, so it must take one element with a stride above 0; "
-                f"{begin} to {end} by {stride} takes {count}"
-            )
-        taken.append(walk)
-    return tuple(taken)
-
-
-def _strided_slice_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
-    counts = [len(range(*walk.indices(size))) for walk, size in zip(slices(a), a.input.shape)]
-    kept = [count for dimension, count in enumerate(counts) if not a.shrink_axis_mask & (1 << dimension)]
-    return (tuple(kept) or (1,),)
-
-
-def _strided_slice(a: Arguments) -> tuple[Array, ...]:
-    """STRIDED_SLICE: in[begin:end:stride] in each dimension, and without the dimensions that shrink."""
-    (dimensions,) = _strided_slice_dimensions(a)
-    return (a.input[slices(a)].reshape(dimensions),)
-
-
-def _depth_to_space_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
-    batches, height, width, channels = nhwc_shape(a.input.shape, a.nchw)
-    block = a.block_size
-    if channels % block**2 != 0:
-        raise BadDataError(f"its input has {channels} channels; they must be a multiple of the block's {block**2}")
-    return (place(batches, height * block, width * block, channels // block**2, a.nchw),)
-
-
-def _depth_to_space(a: Arguments) -> tuple[Array, ...]:
-    """DEPTH_TO_SPACE: out[b, i * block + r, j * block + s, c] = in[b, i, j, (r * block + s) * depth + c].
-
-    depth is the number of the output's channels.
-    """
-    image = to_nhwc(a.input, a.nchw)
-    batches, height, width, _ = image.shape
-    block = a.block_size
-    blocks = image.reshape(batches, height, width, block, block, -1).transpose(0, 1, 3, 2, 4, 5)
-    return (from_nhwc(blocks.reshape(batches, height * block, width * block, -1), a.nchw),)
+def _dimension_list(name: str) -> Parameter:
+    listed = tensor(name, 1, accepts=only(OperandType.TENSOR_INT32), omittable=True)
+    return optional(listed, default=None, since=FeatureLevel.LEVEL_2)
 
 
 RESHAPE = Declaration(
     OperationType.RESHAPE,
     FeatureLevel.LEVEL_1,
-    FLOAT32_ONLY,
+    {**floating_and_quant8(FeatureLevel.LEVEL_1), OperandType.TENSOR_INT32: FeatureLevel.LEVEL_6},
     forms=((tensor("input", *UP_TO_4), int32_tensor("shape", 1)),),
     outputs=(tensor("output", *UP_TO_4),),
     dimensions=_reshape_dimensions,
     reference=_reshape,
+    stored=True,
+    check=check_output_as_input,
+)
+
+SQUEEZE = Declaration(
+    OperationType.SQUEEZE,
+    FeatureLevel.LEVEL_2,
+    floating_and_quant8(FeatureLevel.LEVEL_2),
+    forms=((tensor("input", *UP_TO_4), _dimension_list("squeeze_dims")),),
+    outputs=(tensor("output", *UP_TO_4),),
+    dimensions=_squeeze_dimensions,
+    reference=_squeeze,
+    stored=True,
+    check=check_output_as_input,
+)
+
+EXPAND_DIMS = Declaration(
+    OperationType.EXPAND_DIMS,
+    FeatureLevel.LEVEL_3,
+    movable(FeatureLevel.LEVEL_3),
+    forms=((tensor("input"), int32("axis")),),
+    outputs=(tensor("output"),),
+    dimensions=_expand_dims_dimensions,
+    reference=_expand_dims,
+    stored=True,
+    check=check_output_as_input,
+)
+
+TRANSPOSE = Declaration(
+    OperationType.TRANSPOSE,
+    FeatureLevel.LEVEL_2,
+    floating_and_quant8(FeatureLevel.LEVEL_2),
+    forms=((tensor("input", *UP_TO_4), _dimension_list("perm")),),
+    outputs=(tensor("output", *UP_TO_4),),
+    dimensions=_transpose_dimensions,
+    reference=_transpose,
+    stored=True,
+    check=check_output_as_input,
+)
+
+REVERSE = Declaration(
+    OperationType.REVERSE,
+    FeatureLevel.LEVEL_7,
+    movable(FeatureLevel.LEVEL_7),
+    forms=((tensor("input"), int32_tensor("axis", 1)),),
+    outputs=(tensor("output"),),
+    dimensions=_reverse_dimensions,
+    reference=_reverse,
+    stored=True,
+    check=_check_reverse,
+)
+
+TILE = Declaration(
+    OperationType.TILE,
+    FeatureLevel.LEVEL_3,
+    movable(FeatureLevel.LEVEL_3),
+    forms=((tensor("input"), int32_tensor("multiples", 1)),),
+    outputs=(tensor("output"),),
+    dimensions=_tile_dimensions,
+    reference=_tile,
+    stored=True,
+    check=check_output_as_input,
 )
 
 CONCATENATION = Declaration(
     OperationType.CONCATENATION,
     FeatureLevel.LEVEL_1,
-    FLOAT32_ONLY,
+    floating_and_quant8(FeatureLevel.LEVEL_1),
     forms=((repeated(tensor("inputs", *UP_TO_4)), int32("axis", minimum=0)),),
     outputs=(tensor("output", *UP_TO_4),),
     dimensions=_concatenation_dimensions,
     reference=_concatenation,
 )
 
-PAD = Declaration(
-    OperationType.PAD,
-    FeatureLevel.LEVEL_2,
-    FLOAT32_ONLY,
-    forms=((tensor("input", *UP_TO_4), int32_tensor("paddings", 2)),),
-    outputs=(tensor("output", *UP_TO_4),),
-    dimensions=_pad_dimensions,
-    reference=_pad,
-)
-
-STRIDED_SLICE = Declaration(
-    OperationType.STRIDED_SLICE,
-    FeatureLevel.LEVEL_2,
-    FLOAT32_ONLY,
-    forms=(
-        (
-            tensor("input", *UP_TO_4),
-            int32_tensor("begin", 1),
-            int32_tensor("end", 1),
-            int32_tensor("strides", 1),
-            int32("begin_mask"),
-            int32("end_mask"),
-            int32("shrink_axis_mask"),
-        ),
-    ),
-    outputs=(tensor("output", *UP_TO_4),),
-    dimensions=_strided_slice_dimensions,
-    reference=_strided_slice,
-)
-
-DEPTH_TO_SPACE = Declaration(
-    OperationType.DEPTH_TO_SPACE,
-    FeatureLevel.LEVEL_1,
-    FLOAT32_ONLY,
-    forms=((tensor("input", 4), int32("block_size", minimum=1), NCHW),),
-    outputs=(tensor("output", 4),),
-    dimensions=_depth_to_space_dimensions,
-    reference=_depth_to_space,
+PACK = Declaration(
+    OperationType.PACK,
+    FeatureLevel.LEVEL_7,
+    movable(FeatureLevel.LEVEL_7),
+    forms=((int32("axis", minimum=0), repeated(tensor("inputs"))),),
+    outputs=(tensor("output"),),
+    dimensions=_pack_dimensions,
+    reference=_pack,
+    data_input=1,
+    stored=True,
+    check=_check_pack,
 )

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from hal.errors import BadDataError
 from hal.model import Dimensions
 from hal.operations.declaration import (
-    FLOAT32_ONLY,
     NCHW,
     Arguments,
     Array,
     Declaration,
+    Parameter,
     boolean,
-    float32,
+    floating_and_quant8,
     int32,
     optional,
+    real,
     tensor,
 )
-from hal.operations.layout import from_nhwc, nhwc_shape, place, to_nhwc
-from hal.types import FeatureLevel, OperationType
+from hal.operations.layout import check_not_empty, from_nhwc, nhwc_shape, place, to_nhwc
+from hal.operations.quantization import check_output_as_input
+from hal.types import FeatureLevel, OperandType, OperationType
 
-_FLAGS = (
-    NCHW,
+_CENTERS = (
     optional(boolean("align_corners"), default=False, since=FeatureLevel.LEVEL_4),
     optional(boolean("half_pixel_centers"), default=False, since=FeatureLevel.LEVEL_4),
 )
@@ -52,6 +54,7 @@ def _scaled(size: int, scale: float, name: str) -> int:
 
 
 def _dimensions(a: Arguments) -> tuple[Dimensions, ...]:
+    check_not_empty("input", a.input.shape, first=1)
     batches, _, _, channels = nhwc_shape(a.input.shape, a.nchw)
     return (place(batches, *resized(a), channels, a.nchw),)
 
@@ -81,20 +84,77 @@ def _resize_bilinear(a: Arguments) -> tuple[Array, ...]:
     return (from_nhwc(image, a.nchw),)
 
 
-RESIZE_BILINEAR = Declaration(
-    OperationType.RESIZE_BILINEAR,
-    FeatureLevel.LEVEL_1,
-    FLOAT32_ONLY,
-    forms=(
-        (tensor("input", 4), int32("output_width", minimum=1), int32("output_height", minimum=1), *_FLAGS),
-        (
-            tensor("input", 4),
-            float32("scale_width", since=FeatureLevel.LEVEL_3),
-            float32("scale_height", since=FeatureLevel.LEVEL_3),
-            *_FLAGS,
+def nearest(size: int, out_size: int, align_corners: bool, half_pixel_centers: bool) -> Array:
+    """The input element that each output element is taken from, as indexes.
+
+    In float32 as Android and LiteRT compute it: where a place falls on the border of two elements, the
+    rounding decides.
+    """
+    scale = np.float32((size - 1) / (out_size - 1) if align_corners and out_size > 1 else size / out_size)
+    places = np.arange(out_size, dtype=np.float32) + np.float32(0.5 if half_pixel_centers else 0)
+    chosen: Array = np.floor((places * scale).astype(np.float64) + (0.5 if align_corners else 0)).astype(int)
+    return chosen.clip(max=size - 1)
+
+
+def _resize_nearest_neighbor(a: Arguments) -> tuple[Array, ...]:
+    """RESIZE_NEAREST_NEIGHBOR: out[i] = in[floor(i * size / new size)] along each axis.
+
+    With align_corners in[round(i * (size - 1) / (new size - 1))], with half_pixel_centers
+    in[floor((i + 0.5) * size / new size)].
+    """
+    image = to_nhwc(a.input, a.nchw)
+    for axis, out_size in enumerate(resized(a), start=1):
+        image = np.take(image, nearest(image.shape[axis], out_size, a.align_corners, a.half_pixel_centers), axis)
+    return (from_nhwc(image, a.nchw),)
+
+
+def _declaration(
+    operation_type: OperationType,
+    types: Mapping[OperandType, FeatureLevel],
+    layout: Parameter,
+    reference: Callable[[Arguments], tuple[Array, ...]],
+    stored: bool,
+) -> Declaration:
+    return Declaration(
+        operation_type,
+        types[OperandType.TENSOR_FLOAT32],
+        types,
+        forms=(
+            (
+                tensor("input", 4),
+                int32("output_width", minimum=1),
+                int32("output_height", minimum=1),
+                layout,
+                *_CENTERS,
+            ),
+            (
+                tensor("input", 4),
+                real("scale_width", since=FeatureLevel.LEVEL_3),
+                real("scale_height", since=FeatureLevel.LEVEL_3),
+                layout,
+                *_CENTERS,
+            ),
         ),
-    ),
-    outputs=(tensor("output", 4),),
-    dimensions=_dimensions,
+        outputs=(tensor("output", 4),),
+        dimensions=_dimensions,
+        reference=reference,
+        stored=stored,
+        check=check_output_as_input,
+    )
+
+
+RESIZE_BILINEAR = _declaration(
+    OperationType.RESIZE_BILINEAR,
+    {**floating_and_quant8(FeatureLevel.LEVEL_3), OperandType.TENSOR_FLOAT32: FeatureLevel.LEVEL_1},
+    layout=NCHW,
     reference=_resize_bilinear,
+    stored=False,
+)
+
+RESIZE_NEAREST_NEIGHBOR = _declaration(
+    OperationType.RESIZE_NEAREST_NEIGHBOR,
+    floating_and_quant8(FeatureLevel.LEVEL_3),
+    layout=boolean("nchw"),
+    reference=_resize_nearest_neighbor,
+    stored=True,
 )

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hal.errors import BadDataError
 from hal.model import Dimensions
 from hal.operations.activation import activated
-from hal.operations.convolution import OPERANDS, check_full_filter
+from hal.operations.convolution import OPERANDS, check_full_filter, check_full_filter_scales, only_bias
 from hal.operations.declaration import (
     ACTIVATION,
-    FLOAT32_ONLY,
     PADDING,
     Arguments,
     Array,
     Declaration,
     boolean,
+    floating_and_quant8,
     int32,
     int32_tensor,
     integers,
     tensor,
 )
 from hal.operations.layout import from_nhwc, nhwc_shape, place, to_nhwc
-from hal.operations.window import STRIDES, Axis, explicit_padding, implicit_padding
+from hal.operations.window import STRIDES, Axis, explicit_padding, implicit_padding, taps
 from hal.types import FeatureLevel, OperationType
 
 _PADDINGS = (
@@ -95,19 +93,16 @@ def _transpose_conv_2d(a: Arguments) -> tuple[Array, ...]:
     """
     image = to_nhwc(a.input, a.nchw)
     vertical, horizontal = _axes(a)
-    result = np.zeros((image.shape[0], vertical.input, horizontal.input, a.filter.shape[0])) + a.bias
-    for row in range(vertical.window):
-        for column in range(horizontal.window):
-            i, j = np.flatnonzero(vertical.inside(row)), np.flatnonzero(horizontal.inside(column))
-            target = np.ix_(np.arange(image.shape[0]), vertical.reached(row)[i], horizontal.reached(column)[j])
-            result[target] += image[:, i][:, :, j] @ a.filter[:, row, column].T
+    result = only_bias(a, vertical.input, horizontal.input, a.filter.shape[0])
+    for tap in taps(vertical, horizontal):
+        result[tap.pixels] += image[tap.places] @ a.filter[:, tap.row, tap.column].T
     return (from_nhwc(activated(result, a.activation), a.nchw),)
 
 
 TRANSPOSE_CONV_2D = Declaration(
     OperationType.TRANSPOSE_CONV_2D,
     FeatureLevel.LEVEL_3,
-    FLOAT32_ONLY,
+    floating_and_quant8(FeatureLevel.LEVEL_3),
     forms=(
         (*OPERANDS, *_PADDINGS, *STRIDES, ACTIVATION, _NCHW),
         (*OPERANDS, int32_tensor("output_shape", 1), PADDING, *STRIDES, ACTIVATION, _NCHW),
@@ -115,4 +110,5 @@ TRANSPOSE_CONV_2D = Declaration(
     outputs=(tensor("output", 4),),
     dimensions=_dimensions,
     reference=_transpose_conv_2d,
+    check=check_full_filter_scales,
 )

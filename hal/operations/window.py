@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from hal.errors import BadDataError
-from hal.operations.declaration import Arguments, Array, int32
+from hal.operations.declaration import Arguments, int32
 from hal.types import PaddingCode
 
 PADDINGS = tuple(int32(f"padding_{side}", minimum=0) for side in ("left", "right", "top", "bottom"))
@@ -38,22 +37,40 @@ class Axis:
         """Number of window positions."""
         return (self.input + self.before + self.after - self.extent) // self.stride + 1
 
-    def reached(self, tap: int) -> Array:
-        """The input index under the window's element ``tap``, at each of the ``output`` places.
+    def overlap(self, tap: int) -> tuple[slice, slice]:
+        """The places where the window's element ``tap`` lies on the input, and the input's elements it lies on."""
+        offset = tap * self.dilation - self.before
+        first = max(0, -(offset // self.stride))
+        last = min(self.output, (self.input - 1 - offset) // self.stride + 1)
+        if last <= first:
+            return slice(0), slice(0)
+        begin = first * self.stride + offset
+        return slice(first, last), slice(begin, begin + (last - first) * self.stride, self.stride)
 
-        Outside 0 to ``input`` - 1 it is padding.
-        """
-        return np.arange(self.output) * self.stride + (tap * self.dilation - self.before)
-
-    def inside(self, tap: int) -> Array:
-        """Where ``reached`` is an element of the input, as booleans."""
-        reached = self.reached(tap)
-        return (reached >= 0) & (reached < self.input)
-
-    def covered(self, place: int) -> range:
-        """The input indexes that an undilated window at ``place`` lies on, padding left out."""
+    def covered(self, place: int) -> slice:
+        """The input's elements that an undilated window at ``place`` lies on, padding left out."""
         first = place * self.stride - self.before
-        return range(max(first, 0), min(first + self.extent, self.input))
+        return slice(max(first, 0), min(first + self.extent, self.input))
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """One element of a filter, and indexes of NHWC images: the places where it lies on the input, the pixels there."""
+
+    row: int
+    column: int
+    places: tuple[slice, slice, slice]
+    pixels: tuple[slice, slice, slice]
+
+
+def taps(vertical: Axis, horizontal: Axis) -> Iterator[Tap]:
+    """Every element of a filter that walks along two axes."""
+    batches = slice(None)
+    for row in range(vertical.window):
+        down, rows = vertical.overlap(row)
+        for column in range(horizontal.window):
+            across, columns = horizontal.overlap(column)
+            yield Tap(row, column, (batches, down, across), (batches, rows, columns))
 
 
 def window_axes(

@@ -31,6 +31,11 @@ def test_the_inputs_fill_in_what_the_model_leaves_unknown():
     assert result.tolist() == [[1, 8], [27, -64], [0, 125]]
 
 
+def test_nothing_flows_through():
+    (result,) = run(chain(), [np.zeros((0, 2), np.float32)])
+    assert result.shape == (0, 2)
+
+
 def test_each_operation_is_rounded():
     """The square of 1 + 2^-12 loses its last bit, 2^-24, which the cube would otherwise show."""
     (result,) = run(chain(), [np.array([[1 + 2**-12, 1e30]], np.float32)])
@@ -42,14 +47,14 @@ def test_each_operation_is_rounded():
     [
         (np.zeros((1, 2)), "the value of operand 0 is float64; it must be float32"),
         (np.zeros((1, 3), np.float32), r"the value of operand 0 has shape \[1, 3\], which does not fit .* \[0, 2\]"),
-        (np.zeros((0, 2), np.float32), r"the value of operand 0 has shape \[0, 2\]"),
+        (np.zeros((0, 3), np.float32), r"the value of operand 0 has shape \[0, 3\], which does not fit .* \[0, 2\]"),
         (None, r"operation 0 \(MUL\): input 0 \('input0'\) has no value; it can't be left out"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(value, sentence):
     with pytest.raises(BadDataError, match=sentence):
         run(chain(), [value])
-    with pytest.raises(BadDataError, match="2 inputs were given; the model has 1"):
+    with pytest.raises(BadDataError, match="2 inputs were given; the subgraph has 1"):
         run(chain(), [value, value])
 
 
@@ -67,9 +72,8 @@ def test_an_output_declared_otherwise_is_refused():
 
 
 def test_an_operation_without_reference_fails():
-    with pytest.raises(OpFailedError, match=f"operation 1, of type {0x70001}, has no reference") as failed:
+    with pytest.raises(OpFailedError, match=f"operation type {0x70001} has no reference"):
         run(chain(0x70001), [np.zeros((1, 2), np.float32)])
-    assert failed.value.operation == 1
 
 
 def test_an_extensions_input_fails():

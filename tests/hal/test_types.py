@@ -55,7 +55,8 @@ def test_constants_are_nnapis():
 
 def test_operations_are_nnapis():
     expected = {row["operation"]: int(row["code"]) for row in table("operations.csv")}
-    assert {operation.name: int(operation) for operation in OperationType} == expected
+    experimental = {"DENSIFY": 20000}
+    assert {operation.name: int(operation) for operation in OperationType} == {**expected, **experimental}
 
 
 def test_declarations_have_nnapis_feature_level():
@@ -63,7 +64,7 @@ def test_declarations_have_nnapis_feature_level():
     wrong = {
         declaration.type.name: declaration.since.name
         for declaration in DECLARATIONS.values()
-        if declaration.since != levels[declaration.type.name]
+        if declaration.since != levels.get(declaration.type.name, declaration.since)
     }
     assert wrong == {}
 

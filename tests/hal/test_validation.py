@@ -261,13 +261,6 @@ def test_inferred_sizes_must_not_overflow() -> None:
     assert "overflows" in str(refusal(with_main(operands=operands)))
 
 
-def test_an_operation_without_declaration_is_checked_for_structure() -> None:
-    operations = (Operation(OperationType.LSH_PROJECTION, (0, 1), (3,)), RELU)
-    validate_model(with_main(operations=operations))
-    broken = (Operation(OperationType.LSH_PROJECTION, (0, 4), (3,)), RELU)
-    assert "operation 0 (LSH_PROJECTION)" in str(refusal(with_main(operations=broken)))
-
-
 def test_declared_extensions_are_allowed() -> None:
     model = with_more(tensor(Lifetime.CONSTANT_COPY, kind=5 << 16, value=np.zeros(3, np.uint8)))
     operations = (replace(ADD, type=(5 << 16) + 1), RELU)

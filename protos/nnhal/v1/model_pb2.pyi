@@ -134,6 +134,7 @@ class OperationType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_TYPE_PACK: _ClassVar[OperationType]
     OPERATION_TYPE_MIRROR_PAD: _ClassVar[OperationType]
     OPERATION_TYPE_REVERSE: _ClassVar[OperationType]
+    OPERATION_TYPE_DENSIFY: _ClassVar[OperationType]
 
 class Lifetime(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -266,6 +267,7 @@ OPERATION_TYPE_BATCH_MATMUL: OperationType
 OPERATION_TYPE_PACK: OperationType
 OPERATION_TYPE_MIRROR_PAD: OperationType
 OPERATION_TYPE_REVERSE: OperationType
+OPERATION_TYPE_DENSIFY: OperationType
 LIFETIME_TEMPORARY_VARIABLE: Lifetime
 LIFETIME_SUBGRAPH_INPUT: Lifetime
 LIFETIME_SUBGRAPH_OUTPUT: Lifetime

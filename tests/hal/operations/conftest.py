@@ -30,7 +30,9 @@ def compute():
 
     def compute(operation_type, *arguments):
         operands = [operand(argument) for argument in arguments]
-        return evaluate(DECLARATIONS[operation_type], operands, [entry.value for entry in operands])[0]
+        declaration = DECLARATIONS[operation_type]
+        outputs = [Operand(declaration.data_type(operands)) for _ in declaration.outputs]
+        return evaluate(declaration, operands, [entry.value for entry in operands], outputs)[0]
 
     return compute
 
