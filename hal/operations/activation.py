@@ -8,7 +8,7 @@ import numpy as np
 
 from hal.model import Dimensions
 from hal.operations.declaration import UP_TO_4, Arguments, Array, Declaration, TensorSpec, real, tensor
-from hal.operations.quantization import check_quantization, check_same_quantization
+from hal.operations.quantization import check_output_as_input, check_quantization
 from hal.types import FeatureLevel, FuseCode, OperandType, OperationType
 
 FUSED_BOUNDS: Mapping[int, tuple[float, float]] = {
@@ -28,10 +28,6 @@ def activated(values: Array, activation: int) -> Array:
 
 def _dimensions(a: Arguments) -> tuple[Dimensions, ...]:
     return (a.input.shape,)
-
-
-def _check_relu(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
-    check_same_quantization("output", outputs[0], "input", a.input)
 
 
 def _check_logistic(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
@@ -113,9 +109,9 @@ def _declaration(
     )
 
 
-RELU = _declaration(OperationType.RELU, _RELU_AND_LOGISTIC, _relu, _check_relu)
-RELU1 = _declaration(OperationType.RELU1, _RELU_AND_LOGISTIC, _relu1, _check_relu)
-RELU6 = _declaration(OperationType.RELU6, _RELU_AND_LOGISTIC, _relu6, _check_relu)
+RELU = _declaration(OperationType.RELU, _RELU_AND_LOGISTIC, _relu, check_output_as_input)
+RELU1 = _declaration(OperationType.RELU1, _RELU_AND_LOGISTIC, _relu1, check_output_as_input)
+RELU6 = _declaration(OperationType.RELU6, _RELU_AND_LOGISTIC, _relu6, check_output_as_input)
 LOGISTIC = _declaration(OperationType.LOGISTIC, _RELU_AND_LOGISTIC, _logistic, _check_logistic)
 TANH = _declaration(OperationType.TANH, _TANH, _tanh, _check_tanh)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hal.errors import BadDataError
-from hal.operations.declaration import Arguments, Array, Parameter, TensorSpec, following, tensor
+from hal.operations.declaration import Arguments, Array, Parameter, TensorSpec, following, integers, tensor
 from hal.operations.layout import check_not_empty
 from hal.operations.quantization import check_quantization
 from hal.types import OperandType
@@ -56,8 +56,10 @@ def check_corners(name: str, boxes: Array) -> None:
         )
 
 
-def check_batch_indexes(batches: Array, count: int) -> None:
-    """Refuse batch indexes with ``BadDataError`` that are not among ``count`` batches."""
-    wrong = np.flatnonzero((batches < 0) | (batches >= count))
+def batch_indexes(a: Arguments, count: int) -> Array:
+    """The batch of each region, among ``count``; refuses others with ``BadDataError``."""
+    indexes = np.array(integers(a, "batches"), int)
+    wrong = np.flatnonzero((indexes < 0) | (indexes >= count))
     if wrong.size:
-        raise BadDataError(f"its region {wrong[0]} is of batch {batches[wrong[0]]}; there are {count} batches")
+        raise BadDataError(f"its region {wrong[0]} is of batch {indexes[wrong[0]]}; there are {count} batches")
+    return indexes

@@ -196,11 +196,11 @@ UNKNOWN = object()
 
 
 def integers(arguments: Arguments, name: str) -> list[int]:
-    """The values of the integer tensor ``name``, flat, from a ``TensorSpec`` or from an array.
+    """The values of the integer tensor ``name`` as they are stored, flat, from a ``TensorSpec`` or from an array.
 
     Raises ``UnknownValueError`` where they are known only when the model is executed.
     """
-    given = getattr(arguments, name)
+    given = getattr(vars(arguments).get("specs", arguments), name)  # a scale means nothing to them
     value = given.value if isinstance(given, TensorSpec) else given
     if value is None:
         raise UnknownValueError(name)
@@ -280,7 +280,10 @@ class Declaration:
                 empty = empty or (isinstance(given, TensorSpec) and 0 in given.dimensions)
         outputs = self.dimensions(arguments)
         for parameter, dimensions in zip(self.outputs, outputs):
-            if min(dimensions, default=1) < (0 if empty else 1) or math.prod(dimensions) > MAX_ELEMENTS:
+            if (
+                min(dimensions, default=1) < (0 if empty else 1)
+                or math.prod(each or 1 for each in dimensions) > MAX_ELEMENTS
+            ):
                 raise BadDataError(
                     f"its {parameter.name} would have dimensions {list(dimensions)}; each must be at least 1, "
                     f"and their product at most {MAX_ELEMENTS}"
@@ -427,9 +430,6 @@ def _dimensions(operand: Operand, value: Array | None) -> Dimensions:
     return operand.dimensions if value is None else value.shape
 
 
-FLOAT32_ONLY: Mapping[OperandType, FeatureLevel] = {OperandType.TENSOR_FLOAT32: FeatureLevel.LEVEL_1}
-
-
 def evaluate(
     declaration: Declaration,
     inputs: Sequence[Operand],
@@ -445,7 +445,8 @@ def evaluate(
         dimensions: tuple[Dimensions, ...] | None = declaration.infer(arguments)
     except UnknownValueError:  # the values decide, and the reference has them
         dimensions = None
-    convert = _stored if declaration.stored else _real
+    integral = arguments.data_type is OperandType.TENSOR_INT32  # a scale, which NNAPI allows, then means nothing
+    convert = _stored if declaration.stored or integral else _real
     arrays = {name: _array(name, argument, convert) for name, argument in vars(arguments).items()}
     specs = tuple(tensor_spec(operand) for operand in outputs)
     with np.errstate(all="ignore"):  # infinity and NaN are IEEE's answers, and so the reference's
@@ -463,10 +464,11 @@ def rounded(result: Array, spec: TensorSpec) -> Array:
     """Real numbers as a tensor of ``spec``'s type stores them: the nearest, halves away from zero, within its range."""
     dtype = spec.type.dtype
     if spec.type.has_scale and np.issubdtype(result.dtype, np.floating):
-        limits = np.iinfo(dtype)
+        limits = np.iinfo(dtype.name)
         scaled = result / np.float64(spec.scale)
         nearest = np.sign(scaled) * np.floor(np.abs(scaled) + 0.5) + spec.zero_point
-        return np.clip(np.nan_to_num(nearest), limits.min, limits.max).astype(dtype)
+        within: Array = np.clip(np.nan_to_num(nearest), limits.min, limits.max)
+        return within.astype(dtype)
     return result.astype(dtype)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from hal.errors import BadDataError
 from hal.model import Dimensions
 from hal.operations.boxes import (
-    check_batch_indexes,
+    batch_indexes,
     check_corners,
     check_image_sizes,
     check_lengths,
@@ -28,11 +28,13 @@ from hal.operations.declaration import (
     following,
     int32,
     int32_tensor,
+    integers,
     real,
     tensor,
 )
 from hal.operations.layout import nhwc_shape, place, to_nhwc
 from hal.operations.quantization import check_same_quantization
+from hal.operations.suppression import best_first, chosen_boxes, chosen_by_class, hard, soft
 from hal.types import FeatureLevel, OperandType, OperationType
 
 _FLOATING = {
@@ -49,77 +51,6 @@ class NmsKernel(IntEnum):
     HARD = 0
     LINEAR = 1
     GAUSSIAN = 2
-
-
-Survivors = Callable[[Array, Array], tuple[Array, Array]]
-"""From scores and overlaps with the box just chosen, to new scores and which of the boxes remain."""
-
-
-def chosen_boxes(scores: Array, boxes: Array, limit: int, survivors: Survivors) -> tuple[Array, Array]:
-    """Non-maximum suppression: the box of the greatest score, again and again, among those that remain.
-
-    ``scores`` [n], ``boxes`` [n, 4] -> the indexes of at most ``limit`` boxes in the order in which they
-    are chosen, and every box's score in the end.
-    """
-    scores = scores.copy()
-    pending = np.arange(len(scores))
-    chosen: list[int] = []
-    while pending.size and len(chosen) < limit:
-        best = pending[scores[pending].argmax()]
-        chosen.append(int(best))
-        pending = pending[pending != best]
-        scores[pending], remaining = survivors(scores[pending], overlap(boxes[best], boxes[pending]))
-        pending = pending[remaining]
-    return np.array(chosen, int), scores
-
-
-def overlap(box: Array, boxes: Array) -> Array:
-    """Intersection over union of ``box`` [4] with each of ``boxes`` [n, 4]; 0 where neither has an area.
-
-    Rounded to float32, the precision of the thresholds that it is compared with.
-    """
-    shared = (np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])).clip(min=0).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - shared
-    ratio = np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
-    rounded: Array = ratio.astype(np.float32).astype(np.float64)
-    return rounded
-
-
-def hard(threshold: float) -> Survivors:
-    """Only boxes that overlap less than ``threshold`` remain."""
-    return lambda scores, overlaps: (scores, overlaps < threshold)
-
-
-def soft(kernel: Callable[[Array], Array], least: float) -> Survivors:
-    """Scores are multiplied by ``kernel`` of the overlap; boxes whose score is at least ``least`` remain."""
-
-    def survivors(scores: Array, overlaps: Array) -> tuple[Array, Array]:
-        scores = scores * kernel(overlaps)
-        return scores, scores >= least
-
-    return survivors
-
-
-def best_first(scores: Array) -> Array:
-    """The indexes of ``scores`` [n] from the greatest on; of equal ones, the first comes first."""
-    return np.argsort(-scores, kind="stable")
-
-
-def chosen_by_class(
-    scores: Array, boxes: Array, least: float, limit: int, survivors: Survivors
-) -> tuple[Array, Array, Array]:
-    """Non-maximum suppression of each class but the first, the background, among scores of at least ``least``.
-
-    ``scores`` [n, classes], ``boxes`` [n, classes, 4] -> row, class and score in the end of each box
-    chosen, class by class; at most ``limit`` of a class.
-    """
-    found = []
-    for number in range(1, scores.shape[1]):
-        rows = np.flatnonzero(scores[:, number] >= least)
-        chosen, lowered = chosen_boxes(scores[rows, number], boxes[rows, number], limit, survivors)
-        found.append((rows[chosen], np.full(len(chosen), number), lowered[chosen]))
-    rows, classes, values = (np.concatenate(each) for each in zip(*found))
-    return rows, classes, values
 
 
 def transformed(boxes: Array, deltas: Array, images: Array) -> Array:
@@ -149,9 +80,9 @@ def _transform_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
 def _axis_aligned_bbox_transform(a: Arguments) -> tuple[Array, ...]:
     """AXIS_ALIGNED_BBOX_TRANSFORM: each box moved by dx * width and dy * height, and stretched by e^dw and e^dh."""
     check_corners("box", a.rois)
-    check_batch_indexes(a.batches, len(a.images))
+    images = a.images[batch_indexes(a, len(a.images))]
     deltas = a.deltas.reshape(len(a.rois), a.deltas.shape[1] // 4, 4)
-    return (transformed(a.rois, deltas, a.images[a.batches]).reshape(a.deltas.shape),)
+    return (transformed(a.rois, deltas, images).reshape(a.deltas.shape),)
 
 
 def _check_transform(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
@@ -191,14 +122,15 @@ def _box_with_nms_limit(a: Arguments) -> tuple[Array, ...]:
     survivors = soft(kernels[a.kernel], a.nms_score_threshold)
     limit = a.max_detections if a.max_detections >= 0 else a.scores.size
     found = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
-    for batch in dict.fromkeys(a.batches.tolist()):
-        members = np.flatnonzero(a.batches == batch)
+    batches = np.array(integers(a, "batches"), int)
+    for batch in dict.fromkeys(batches.tolist()):
+        members = np.flatnonzero(batches == batch)
         rows, numbers, scores = chosen_by_class(a.scores[members], boxes[members], a.score_threshold, limit, survivors)
         best = best_first(scores)[:limit]
         best = best[np.argsort(numbers[best], kind="stable")]
         found.append((members[rows[best]], numbers[best], scores[best]))
     rows, numbers, scores = (np.concatenate(each) for each in zip(*found))
-    return scores, boxes[rows, numbers], numbers, a.batches[rows]
+    return scores, boxes[rows, numbers], numbers, batches[rows]
 
 
 def _check_box_with_nms_limit(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:

@@ -51,8 +51,13 @@ def quantized_multiplier(real: float) -> tuple[int, int]:
 
 def multiplied(values: Array, multiplier: int | Array, exponent: int | Array) -> Array:
     """The product values * multiplier * 2^exponent, of 32-bit integers, rounded after each of two steps."""
-    left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
+    left, right = np.clip(exponent, 0, 31), np.maximum(np.negative(exponent), 0)
     return divided(high_product(saturated(values << left, 32), multiplier, 32), right)
+
+
+def truncated(values: Array, divisor: int) -> Array:
+    """The quotient values / divisor, a divisor above 0, without its fraction."""
+    return np.asarray(np.sign(values) * (np.abs(values) // divisor))
 
 
 def logistic(values: Array, integer_bits: int) -> Array:

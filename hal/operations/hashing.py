@@ -60,7 +60,8 @@ def _fingerprints_of_blocks(keys: Array) -> Array:
     y = zero + _modular(81 * _PRIMES[1] + 113)
     z = _shift_mixed(y * _K2 + np.uint64(113)) * _K2
     v = w = (zero, zero)
-    factor, nine = _K1, np.uint64(1)
+    factor: Array | np.uint64 = _K1
+    nine = np.uint64(1)
     last = (length - 1) // 64 * 64
     for block in (*range(0, last, 64), length - 64):
         if block == length - 64:
@@ -88,7 +89,8 @@ def _modular(value: int) -> np.uint64:
 
 def _word(keys: Array, at: int) -> Array:
     """The eight bytes of each row from ``at`` on, as one number."""
-    return keys[:, at : at + 8].copy().view("<u8")[:, 0]
+    words: Array = keys[:, at : at + 8].copy().view("<u8")
+    return words[:, 0]
 
 
 def _rotated(values: Array, bits: int) -> Array:

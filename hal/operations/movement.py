@@ -39,13 +39,13 @@ def _reshape_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
     shape = integers(a, "shape")
     elements = math.prod(a.input.shape)
     least = 0 if elements == 0 else 1
-    if shape.count(-1) > 1 or any(size < least and size != -1 for size in shape):
-        raise BadDataError(f"its shape is {shape}; each size must be at least {least}, and one at most may be -1")
+    if not shape or shape.count(-1) > 1 or any(size < least and size != -1 for size in shape):
+        raise BadDataError(
+            f"its shape is {shape}; it must have sizes of at least {least}, and in place of one of them it may have -1"
+        )
     given = math.prod(size for size in shape if size != -1)
-    if elements != given and (-1 not in shape or given == 0 or elements % given != 0):
+    if (given == 0 or elements % given != 0) if -1 in shape else elements != given:
         raise BadDataError(f"its input {list(a.input.shape)} has {elements} elements, which do not fill {shape}")
-    if -1 in shape and given == 0:
-        raise BadDataError(f"its shape is {shape}; beside a size of 0, any size could stand for -1")
     return (tuple(elements // given if size == -1 else size for size in shape),)
 
 
@@ -106,7 +106,8 @@ def _transpose(a: Arguments) -> tuple[Array, ...]:
     return (a.input.transpose(permutation(a)),)
 
 
-def _reversed_axis(a: Arguments) -> int:
+def reversed_axis(a: Arguments) -> int:
+    """The axis of REVERSE; raises ``BadDataError`` where the input has no such axis."""
     (axis,) = integers(a, "axis")
     rank = len(a.input.shape)
     if not 0 <= axis < rank:
@@ -123,12 +124,12 @@ def _reverse_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
 def _check_reverse(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
     check_output_as_input(a, outputs)
     if a.input.is_known and a.axis.shape == (1,):
-        _reversed_axis(a)
+        reversed_axis(a)
 
 
 def _reverse(a: Arguments) -> tuple[Array, ...]:
     """REVERSE: out[..., i, ...] = in[..., size - 1 - i, ...] along the axis."""
-    return (np.flip(a.input, _reversed_axis(a)),)
+    return (np.flip(a.input, reversed_axis(a)),)
 
 
 def _tile_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
@@ -279,8 +280,8 @@ CONCATENATION = Declaration(
 
 PACK = Declaration(
     OperationType.PACK,
-    FeatureLevel.LEVEL_7,
-    movable(FeatureLevel.LEVEL_7),
+    FeatureLevel.LEVEL_6,
+    movable(FeatureLevel.LEVEL_6),
     forms=((int32("axis", minimum=0), repeated(tensor("inputs"))),),
     outputs=(tensor("output"),),
     dimensions=_pack_dimensions,

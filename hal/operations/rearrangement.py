@@ -69,7 +69,7 @@ def _space_to_depth(a: Arguments) -> tuple[Array, ...]:
     return (from_nhwc(blocks.reshape(batches, height, width, block * block * depth), a.nchw),)
 
 
-def _block_shape(a: Arguments) -> tuple[int, int]:
+def block_shape(a: Arguments) -> tuple[int, int]:
     """Rows and columns of a block."""
     shape = integers(a, "block_shape")
     if len(shape) != 2 or min(shape) < 1:
@@ -87,7 +87,7 @@ def _check_divides(block: tuple[int, int], height: int, width: int) -> None:
 
 def _batch_to_space_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
     batches, height, width, channels = nhwc_shape(a.input.shape, a.nchw)
-    rows, columns = _block_shape(a)
+    rows, columns = block_shape(a)
     if batches % (rows * columns) != 0:
         raise BadDataError(
             f"its input has {batches} batches; they must be a multiple of the {rows * columns} pixels of a block"
@@ -102,13 +102,13 @@ def _batch_to_space_nd(a: Arguments) -> tuple[Array, ...]:
     """
     image = to_nhwc(a.input, a.nchw)
     batches, height, width, depth = image.shape
-    rows, columns = _block_shape(a)
+    rows, columns = block_shape(a)
     batches //= rows * columns
     blocks = image.reshape(rows, columns, batches, height, width, depth).transpose(2, 3, 0, 4, 1, 5)
     return (from_nhwc(blocks.reshape(batches, height * rows, width * columns, depth), a.nchw),)
 
 
-def _space_paddings(a: Arguments) -> tuple[int, int, int, int]:
+def space_paddings(a: Arguments) -> tuple[int, int, int, int]:
     """Pixels that SPACE_TO_BATCH_ND puts above, below, left and right of the image."""
     if a.paddings.shape != (2, 2):
         raise BadDataError(f"its paddings are {list(a.paddings.shape)}; they must be [2, 2]")
@@ -120,8 +120,8 @@ def _space_paddings(a: Arguments) -> tuple[int, int, int, int]:
 
 def _space_to_batch_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
     batches, height, width, channels = nhwc_shape(a.input.shape, a.nchw)
-    rows, columns = _block_shape(a)
-    above, below, left, right = _space_paddings(a)
+    rows, columns = block_shape(a)
+    above, below, left, right = space_paddings(a)
     height, width = above + height + below, left + width + right
     _check_divides((rows, columns), height, width)
     return (place(batches * rows * columns, height // rows, width // columns, channels, a.nchw),)
@@ -133,11 +133,11 @@ def _space_to_batch_nd(a: Arguments) -> tuple[Array, ...]:
     rows and columns are the block's, batches the number of the input's batches, and padded is the
     input with zeros around it.
     """
-    above, below, left, right = _space_paddings(a)
+    above, below, left, right = space_paddings(a)
     around = ((0, 0), (above, below), (left, right), (0, 0))
     image = np.pad(to_nhwc(a.input, a.nchw), around, constant_values=a.specs.input.zero_point)
     batches, height, width, depth = image.shape
-    rows, columns = _block_shape(a)
+    rows, columns = block_shape(a)
     height, width = height // rows, width // columns
     blocks = image.reshape(batches, height, rows, width, columns, depth).transpose(2, 4, 0, 1, 3, 5)
     return (from_nhwc(blocks.reshape(rows * columns * batches, height, width, depth), a.nchw),)

@@ -156,7 +156,7 @@ def _unrolled(a: Arguments, prefix: str, sequence: Array, aux: Array | None = No
         getattr(a, f"{prefix}{name}") for name in ("weights", "recurrent_weights", "bias", "hidden_state")
     )
     activation = FuseCode.NONE if a.activation is None else a.activation
-    states = sequence @ weights.T + bias
+    states: Array = sequence @ weights.T + bias
     if aux is not None:
         states += aux @ getattr(a, f"{prefix}aux_weights").T
     for step in in_order(len(states), backward):

@@ -15,7 +15,6 @@ from hal.operations.declaration import (
     Array,
     Declaration,
     Parameter,
-    TensorSpec,
     boolean,
     int32,
     int32_tensor,
@@ -23,7 +22,7 @@ from hal.operations.declaration import (
     only,
     tensor,
 )
-from hal.operations.quantization import check_same_quantization
+from hal.operations.quantization import check_output_as_input
 from hal.types import FeatureLevel, OperandType, OperationType
 
 
@@ -44,10 +43,6 @@ def _refuse_nothing(dimensions: Dimensions, axes: tuple[int, ...]) -> None:
     for axis in axes:
         if dimensions[axis] == 0:
             raise BadDataError(f"its input {list(dimensions)} has nothing to reduce along dimension {axis}")
-
-
-def _check(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
-    check_same_quantization("output", outputs[0], "input", a.input)
 
 
 def _reduced(a: Arguments, reduce: Callable[..., Array]) -> tuple[Array, ...]:
@@ -142,7 +137,7 @@ def _reduction(
         outputs=(tensor("output", *UP_TO_4),),
         dimensions=_dimensions,
         reference=reference,
-        check=_check,
+        check=check_output_as_input,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hal.errors import BadDataError
 from hal.model import Dimensions
-from hal.operations.boxes import check_batch_indexes, check_corners, check_lengths, check_regions, lengths
+from hal.operations.boxes import batch_indexes, check_corners, check_lengths, check_regions, lengths
 from hal.operations.declaration import (
     Arguments,
     Array,
@@ -49,7 +49,6 @@ def _dimensions(a: Arguments) -> tuple[Dimensions, ...]:
 
 def _regions(a: Arguments, image: Array) -> Array:
     """The regions in pixels of ``image``, in float32, whose rounding may decide which pixels belong to them."""
-    check_batch_indexes(a.batches, image.shape[0])
     check_corners("region", a.rois)
     _, height, width, _ = image.shape
     pixels: Array = (a.rois / ([a.width_ratio, a.height_ratio] * 2)).astype(np.float32)
@@ -71,7 +70,8 @@ def _roi_align(a: Arguments) -> tuple[Array, ...]:
     """
     image = to_nhwc(a.input, a.nchw)
     result = np.zeros((len(a.rois), a.output_height, a.output_width, image.shape[3]))
-    for region, ((left, top, right, bottom), batch) in enumerate(zip(_regions(a, image), a.batches)):
+    batches = batch_indexes(a, image.shape[0])
+    for region, ((left, top, right, bottom), batch) in enumerate(zip(_regions(a, image), batches)):
         rows = _sampled(image[batch], 0, top, bottom, a.output_height, a.height_samples)
         result[region] = _sampled(rows, 1, left, right, a.output_width, a.width_samples)
     return (from_nhwc(result, a.nchw),)
@@ -100,7 +100,8 @@ def _roi_pooling(a: Arguments) -> tuple[Array, ...]:
     image = to_nhwc(a.input, a.nchw)
     result = np.zeros((len(a.rois), a.output_height, a.output_width, image.shape[3]))
     whole = np.floor(_regions(a, image) + 0.5).astype(int).tolist()
-    for region, ((left, top, right, bottom), batch) in enumerate(zip(whole, a.batches)):
+    batches = batch_indexes(a, image.shape[0])
+    for region, ((left, top, right, bottom), batch) in enumerate(zip(whole, batches)):
         rows = _strongest(image[batch], 0, top, bottom, a.output_height)
         result[region] = _strongest(rows, 1, left, right, a.output_width)
     return (from_nhwc(result, a.nchw),)

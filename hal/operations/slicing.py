@@ -38,7 +38,7 @@ def _one_a_dimension(a: Arguments, *names: str) -> list[list[int]]:
     return given
 
 
-def _parts(a: Arguments) -> tuple[slice, ...]:
+def parts(a: Arguments) -> tuple[slice, ...]:
     """What SLICE takes of each dimension of the input; raises ``BadDataError`` where that is not there."""
     taken = []
     begins, sizes = _one_a_dimension(a, "begin", "size")
@@ -54,12 +54,12 @@ def _parts(a: Arguments) -> tuple[slice, ...]:
 
 
 def _slice_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
-    return (tuple(part.stop - part.start for part in _parts(a)),)
+    return (tuple(part.stop - part.start for part in parts(a)),)
 
 
 def _slice(a: Arguments) -> tuple[Array, ...]:
     """SLICE: in[begin : begin + size] in each dimension; a size of -1 is all that follows begin."""
-    return (a.input[_parts(a)],)
+    return (a.input[parts(a)],)
 
 
 def slices(a: Arguments) -> tuple[slice, ...]:

@@ -25,8 +25,8 @@ def _check_softmax(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
 
 def _shifted(a: Arguments) -> Array:
     """(in - max) * beta, which is never above 0, so that its exponential can't overflow."""
-    greatest: Array = np.max(a.input, a.axis, keepdims=True, initial=-np.inf)
-    return (a.input - greatest) * a.beta
+    shifted: Array = (a.input - np.max(a.input, a.axis, keepdims=True, initial=-np.inf)) * a.beta
+    return shifted
 
 
 def _softmax(a: Arguments) -> tuple[Array, ...]:

@@ -3,6 +3,7 @@ import pytest
 
 from hal.errors import BadDataError
 from hal.types import FuseCode, OperationType
+from tests.hal.operations.calls import FLOAT16, FLOAT32, INT8, INT32, UINT8, by_channel, call, output, refusal, stored
 
 SAME, VALID = 1, 2
 IMAGE = np.arange(1, 10, dtype=np.float32).reshape(1, 3, 3, 1)
@@ -96,3 +97,93 @@ def test_depthwise_refuses_what_does_not_fit(infer, weights, multiplier, sentenc
     with pytest.raises(BadDataError) as refused:
         infer(OperationType.DEPTHWISE_CONV_2D, *arguments)
     assert str(refused.value) == sentence
+
+
+def test_quantised_values_are_computed_as_the_numbers_they_stand_for():
+    image = stored([[[[130, 118]]]], UINT8, 0.5, 128)  # 1, -5
+    weights = stored(np.reshape([12, 10, 8, 10], (2, 1, 1, 2)), UINT8, 0.25, 10)  # 0.5, 0 and -0.5, 0
+    bias = stored([8, 0], INT32, 0.125)  # 1, 0
+    to = [output(UINT8, 0.5, 100)]
+    (result,) = call(OperationType.CONV_2D, image, weights, bias, VALID, 1, 1, 0, to=to)
+    assert result.ravel().tolist() == [103, 99]
+    (result,) = call(OperationType.CONV_2D, image, weights, bias, VALID, 1, 1, int(FuseCode.RELU1), to=to)
+    assert result.ravel().tolist() == [102, 99]
+
+
+def test_results_saturate_and_halves_go_away_from_zero():
+    image = stored([[[[100, -100, 1, -1]]]], INT8, 1.0)
+    weights = stored(np.full((1, 1, 1, 4), 2), INT8, 0.75)
+    (result,) = call(
+        OperationType.DEPTHWISE_CONV_2D, image, weights, stored([0] * 4, INT32, 0.75), VALID, 1, 1, 1, 0,
+        to=[output(INT8, 1.0)],
+    )  # fmt: skip
+    assert result.ravel().tolist() == [127, -128, 2, -2]
+
+
+@pytest.mark.parametrize("data_type", [UINT8, INT8])
+def test_a_filter_quantised_by_channel_scales_the_bias_too(data_type):
+    image = stored([[[[3]]]], data_type, 0.5, 1)  # 1
+    bias = stored([10, 10], INT32)  # 5 and 0.5
+    to = [output(data_type, 0.25, 2)]
+    weights = by_channel(np.reshape([4, 4], (2, 1, 1, 1)), 0, (1.0, 0.1))
+    (result,) = call(OperationType.CONV_2D, image, weights, bias, VALID, 1, 1, 0, to=to)
+    assert result.ravel().tolist() == [2 + 4 * 9, 2 + 4]
+    weights = by_channel(np.reshape([4, 4], (1, 1, 1, 2)), 3, (1.0, 0.1))
+    (result,) = call(OperationType.DEPTHWISE_CONV_2D, image, weights, bias, VALID, 1, 1, 2, 0, to=to)
+    assert result.ravel().tolist() == [2 + 4 * 9, 2 + 4]
+
+
+def test_float16_is_rounded_once():
+    ones = np.ones((1, 1, 1, 3), np.float16)
+    image = np.array([[[[2048, 1, 1]]]], np.float16)
+    (result,) = call(OperationType.CONV_2D, image, ones, np.zeros(1, np.float16), VALID, 1, 1, 0, to=[output(FLOAT16)])
+    assert result.item() == 2050
+
+
+def test_padding_is_no_zero_to_multiply_with():
+    weights = np.array([[np.inf], [1]], np.float32).reshape(1, 2, 1, 1)
+    (result,) = call(
+        OperationType.CONV_2D, np.ones((1, 1, 1, 1), np.float32), weights, NO_BIAS, 0, 0, 1, 0, 1, 1, 0,
+        to=[output(FLOAT32)],
+    )  # fmt: skip
+    assert result.item() == 1
+
+
+def test_no_batches_have_no_results(compute):
+    assert compute(OperationType.CONV_2D, IMAGE[:0], ONES, NO_BIAS, VALID, 1, 1, 0).shape == (0, 2, 2, 1)
+    assert compute(OperationType.DEPTHWISE_CONV_2D, IMAGE[:0], ONES, NO_BIAS, SAME, 1, 1, 1, 0).shape == (0, 3, 3, 1)
+
+
+def test_scales_that_do_not_fit_each_other_are_refused():
+    image, weights = stored([[[[3]]]], UINT8, 0.5), stored([[[[3]]]], UINT8, 0.5)
+    rest = (VALID, 1, 1, 0)
+    to = [output(UINT8, 1.0)]
+    assert refusal(OperationType.CONV_2D, image, weights, stored([0], INT32, 0.5), *rest, to=to) == (
+        "its bias has scale 0.5; it must be 0.25, its input's times its weights'"
+    )
+    weights = by_channel([[[[3]]]], 0, (0.5,))
+    assert refusal(OperationType.CONV_2D, image, weights, stored([0], INT32, 0.25), *rest, to=to) == (
+        "its bias has scale 0.25; it must be 0.0, as its weights are quantised by channel"
+    )
+    assert refusal(OperationType.DEPTHWISE_CONV_2D, image, weights, stored([0], INT32), VALID, 1, 1, 1, 0, to=to) == (
+        "its filter has channel dimension 0; it must be 3"
+    )
+
+
+def test_types_that_do_not_belong_together_are_refused():
+    image, bias = stored([[[[3]]]], UINT8, 0.5), stored([0], INT32, 0.25)
+    weights = stored([[[[3]]]], INT8, 0.5)
+    assert refusal(OperationType.CONV_2D, image, weights, bias, VALID, 1, 1, 0, to=[output(UINT8, 1.0)]) == (
+        "input 1 ('filter', operand 1) is TENSOR_QUANT8_ASYMM_SIGNED; "
+        "it must be TENSOR_QUANT8_ASYMM or TENSOR_QUANT8_SYMM_PER_CHANNEL"
+    )
+    weights = stored([[[[3]]]], UINT8, 0.5)
+    assert refusal(OperationType.CONV_2D, image, weights, bias, VALID, 1, 1, 0, to=[output(INT8, 1.0)]) == (
+        "output 0 ('output', operand 7) is TENSOR_QUANT8_ASYMM_SIGNED; it must be TENSOR_QUANT8_ASYMM"
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 0, 3, 1), (1, 3, 0, 1)])
+def test_only_batches_may_be_none(compute, shape):
+    with pytest.raises(BadDataError, match=r"its input is .*; dimension [12] can't be 0"):
+        compute(OperationType.CONV_2D, np.zeros(shape, np.float32), ONES, NO_BIAS, 1, 1, 1, 1, 1, 1, 0)

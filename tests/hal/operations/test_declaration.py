@@ -149,7 +149,7 @@ def operands(draw, parameter, data_type, mood):
             value = np.arange(count).astype(operand_type.dtype)
         value = value.reshape(dimensions)
     per_channel = None
-    if operand_type is OperandType.TENSOR_QUANT8_SYMM_PER_CHANNEL:
+    if operand_type is OperandType.TENSOR_QUANT8_SYMM_PER_CHANNEL and value is not None:
         per_channel = PerChannelQuantization(0, (SCALE,) * min(dimensions[0], 3))  # wild sizes are never computed
     scale = SCALE if operand_type.has_scale else 0
     return Operand(operand_type, dimensions, scale, value=value, per_channel=per_channel)

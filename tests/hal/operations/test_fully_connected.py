@@ -3,6 +3,7 @@ import pytest
 
 from hal.errors import BadDataError
 from hal.types import FuseCode, OperationType
+from tests.hal.operations.calls import INT8, INT32, UINT8, call, output, refusal, stored
 
 WEIGHTS = np.array([[1, 0, -1], [2, 2, 2]], np.float32)
 BIAS = np.array([0.5, -10], np.float32)
@@ -40,3 +41,20 @@ def test_what_does_not_fit_is_refused(infer, arguments, sentence):
     with pytest.raises(BadDataError) as refused:
         infer(OperationType.FULLY_CONNECTED, *arguments)
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize("data_type", [UINT8, INT8])
+def test_quantised_values_are_computed_as_the_numbers_they_stand_for(data_type):
+    rows = stored([[3, 5]], data_type, 0.5, 1)  # 1, 2
+    weights = stored([[10, 12], [8, 10]], data_type, 0.25, 10)  # 0, 0.5 and -0.5, 0
+    to = [output(data_type, 0.5, 4)]
+    (result,) = call(OperationType.FULLY_CONNECTED, rows, weights, stored([8, 0], INT32, 0.125), 0, to=to)
+    assert result.tolist() == [[8, 3]]
+    assert refusal(OperationType.FULLY_CONNECTED, rows, weights, stored([8, 0], INT32), 0, to=to) == (
+        "its bias has scale 0.0; it must be 0.125, its input's times its weights'"
+    )
+
+
+def test_no_batches_have_no_results(compute):
+    assert compute(OperationType.FULLY_CONNECTED, np.zeros((0, 3), np.float32), WEIGHTS, BIAS, 0).shape == (0, 2)
+    assert compute(OperationType.FULLY_CONNECTED, np.zeros((0, 2, 3), np.float32), WEIGHTS, BIAS, 0).shape == (0, 2)

@@ -3,6 +3,7 @@ import pytest
 
 from hal.errors import BadDataError
 from hal.types import FuseCode, OperationType
+from tests.hal.operations.calls import FLOAT16, INT8, UINT8, call, output, refusal, stored
 
 SAME, VALID = 1, 2
 IMAGE = np.array([[1, 2, 3], [4, 5, 6], [7, 8, -9]], np.float32).reshape(1, 3, 3, 1)
@@ -33,7 +34,48 @@ def test_the_activation_comes_last(compute):
     assert result[0, :, :, 0].tolist() == [[1, 2, 3], [4, 5, 6], [6, 6, 0]]
 
 
+def test_l2_is_the_root_of_the_mean_of_squares(compute):
+    result = compute(OperationType.L2_POOL_2D, IMAGE, SAME, 2, 2, 2, 2, 0)
+    expected = np.sqrt([[(1 + 4 + 16 + 25) / 4, (9 + 36) / 2], [(49 + 64) / 2, 81]])
+    np.testing.assert_allclose(result[0, :, :, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("data_type", [UINT8, INT8])
+def test_quantised_averages_are_rounded_and_bounded_as_numbers(data_type):
+    image = stored([[[[3], [6], [20], [20]]]], data_type, 0.5, 10)  # -3.5, -2, 5, 5
+    to = [output(data_type, 0.5, 10)]
+    (result,) = call(OperationType.AVERAGE_POOL_2D, image, VALID, 2, 1, 2, 1, 0, to=to)
+    assert result.ravel().tolist() == [10 - 6, 20]  # -2.75 is 5.5 steps below 0, and halves go away from it
+    (result,) = call(OperationType.AVERAGE_POOL_2D, image, VALID, 2, 1, 2, 1, int(FuseCode.RELU1), to=to)
+    assert result.ravel().tolist() == [8, 12]
+    (result,) = call(OperationType.MAX_POOL_2D, image, VALID, 2, 1, 2, 1, 0, to=to)
+    assert result.ravel().tolist() == [6, 20]
+
+
+def test_float16_is_rounded_once():
+    image = np.array([60000, 60000, 60000, 3], np.float16).reshape(1, 2, 2, 1)
+    (result,) = call(OperationType.AVERAGE_POOL_2D, image, VALID, 1, 1, 2, 2, 0, to=[output(FLOAT16)])
+    assert result.item() == np.float16(45000.75)
+
+
 @pytest.mark.parametrize("operation_type", [OperationType.AVERAGE_POOL_2D, OperationType.MAX_POOL_2D])
+def test_no_batches_have_no_results(compute, operation_type):
+    assert compute(operation_type, IMAGE[:0], VALID, 1, 1, 2, 2, 0).shape == (0, 2, 2, 1)
+
+
+def test_the_output_is_quantised_as_the_input():
+    image = stored(np.zeros((1, 2, 2, 1)), UINT8, 0.5, 10)
+    assert refusal(OperationType.MAX_POOL_2D, image, VALID, 1, 1, 1, 1, 0, to=[output(UINT8, 0.5, 9)]) == (
+        "its output has scale 0.5 and zero point 9; they must be those of its input, 0.5 and 10"
+    )
+    assert refusal(OperationType.L2_POOL_2D, image, VALID, 1, 1, 1, 1, 0, to=[output(UINT8, 0.5, 10)]) == (
+        "input 0 (operand 0) is TENSOR_QUANT8_ASYMM; it must be TENSOR_FLOAT16 or TENSOR_FLOAT32"
+    )
+
+
+@pytest.mark.parametrize(
+    "operation_type", [OperationType.AVERAGE_POOL_2D, OperationType.MAX_POOL_2D, OperationType.L2_POOL_2D]
+)
 def test_nchw_is_the_same_laid_out_otherwise(compute, operation_type):
     image = np.random.default_rng(4).normal(size=(2, 5, 4, 3)).astype(np.float32)
     expected = compute(operation_type, image, SAME, 1, 2, 3, 2, 0)

@@ -5,6 +5,7 @@ from hal.errors import BadDataError
 from hal.model import Operand
 from hal.operations.declaration import UnknownValueError
 from hal.types import OperandType, OperationType
+from tests.hal.operations.calls import INT8, INT32, UINT8, by_channel, call, output, refusal, stored
 
 SAME, VALID = 1, 2
 IMAGE = np.array([[1, 2], [3, 4]], np.float32).reshape(1, 2, 2, 1)
@@ -103,3 +104,32 @@ def test_an_output_shape_given_at_execution_is_unknown_before(infer):
     unknown = Operand(OperandType.TENSOR_INT32, (4,))
     with pytest.raises(UnknownValueError, match="output_shape"):
         infer(OperationType.TRANSPOSE_CONV_2D, IMAGE, ONES, NO_BIAS, unknown, SAME, 2, 2, 0, False)
+
+
+@pytest.mark.parametrize("data_type", [UINT8, INT8])
+def test_quantised_by_channel(data_type):
+    image = stored([[[[3], [5]]]], data_type, 0.5, 1)  # 1, 2
+    weights = by_channel(np.reshape([1, 2, 1, 2], (2, 1, 2, 1)), 0, (1.0, 0.5))
+    bias = stored([2, 4], INT32)  # 1, 1
+    to = [output(data_type, 0.5, 10)]
+    (result,) = call(OperationType.TRANSPOSE_CONV_2D, image, weights, bias, 0, 0, 0, 0, 1, 1, 0, False, to=to)
+    assert (result[0, 0].T - 10.0).tolist() == [[4, 10, 10], [3, 6, 6]]
+    weights = by_channel(np.ones((2, 1, 2, 1)), 1, (1.0,))
+    assert refusal(OperationType.TRANSPOSE_CONV_2D, image, weights, bias, 0, 0, 0, 0, 1, 1, 0, False, to=to) == (
+        "its filter has channel dimension 1; it must be 0"
+    )
+
+
+def test_no_batches_have_no_results(compute):
+    result = compute(OperationType.TRANSPOSE_CONV_2D, IMAGE[:0], ONES, NO_BIAS, 0, 0, 0, 0, 2, 2, 0, False)
+    assert result.shape == (0, 5, 5, 1)
+
+
+def test_a_scale_means_nothing_to_a_shape(compute):
+    sizes = stored([1, 4, 4, 1], INT32, 0.5)
+    assert compute(OperationType.TRANSPOSE_CONV_2D, IMAGE, ONES, NO_BIAS, sizes, SAME, 2, 2, 0, False).shape == (
+        1,
+        4,
+        4,
+        1,
+    )
