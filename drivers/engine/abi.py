@@ -40,6 +40,8 @@ I8x3 = Annotated[NDArray[np.int8], ArraySpec("int8", 3)]
 I8x4 = Annotated[NDArray[np.int8], ArraySpec("int8", 4)]
 I16x1 = Annotated[NDArray[np.int16], ArraySpec("int16", 1)]
 I32x1 = Annotated[NDArray[np.int32], ArraySpec("int32", 1)]
+I32x2 = Annotated[NDArray[np.int32], ArraySpec("int32", 2)]
+I64x2 = Annotated[NDArray[np.int64], ArraySpec("int64", 2)]
 
 ANY = "any"
 Anyx1 = Annotated[NDArray[Any], ArraySpec(ANY, 1)]
@@ -48,7 +50,7 @@ Anyx3 = Annotated[NDArray[Any], ArraySpec(ANY, 3)]
 Anyx4 = Annotated[NDArray[Any], ArraySpec(ANY, 4)]
 """For a ``generic`` kernel: arrays of one type, whichever."""
 
-DTYPES = ("float32", "int8", "int16", "int32")
+DTYPES = ("float32", "int8", "int16", "int32", "int64")
 """What arrays in programs are made of."""
 
 Parameter = ArraySpec | type[int] | type[float]

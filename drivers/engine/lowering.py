@@ -20,7 +20,7 @@ from drivers.engine.program import Buffer, Command, Memory, Tensor
 from drivers.engine.representation import REPRESENTATIONS, constant, represented
 from hal.model import Dimensions, Lifetime, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
-from hal.operations.declaration import Arguments, Array
+from hal.operations.declaration import Arguments, Array, TensorSpec, tensor_spec
 from hal.types import OperandType, OperationType
 
 Lowering = Callable[["Builder", Arguments], None]
@@ -116,8 +116,9 @@ class Builder:
         self._operation = operation
         self.type = OperationType(operation.type)
         declaration = DECLARATIONS[self.type]
-        arguments = declaration.bind([self._resolved(index) for index in operation.inputs], concrete=True)
-        self._output_dimensions = declaration.infer(arguments)
+        operands = [self._resolved(index) for index in operation.inputs]
+        self._output_dimensions = declaration.infer(declaration.bind(operands, concrete=True))
+        arguments = declaration.bind([represented(operand) for operand in operands], concrete=True)
         LOWERINGS[self.type, arguments.data_type](self, arguments)
         for index in operation.outputs:
             self._finish(index)
@@ -145,6 +146,11 @@ class Builder:
         assert buffer.array is not None
         return Tensor(buffer, buffer.array.shape, buffer.array.dtype.name)
 
+    def stored(self, position: int, number: float) -> Array:
+        """``number``, as the operation's input at ``position`` would store it, as it is inside a program."""
+        operand_type = OperandType(self._subgraph.operands[self._operation.inputs[position]].type)
+        return constant(operand_type, np.array(number, operand_type.dtype))
+
     def table(self, array: NDArray[Any]) -> Tensor:
         """A constant that follows from the operation's dimensions or parameters."""
         array = np.array(array, order="C")
@@ -160,6 +166,12 @@ class Builder:
         else:
             self._tensors[index] = self.temporary(*dimensions, dtype=representation.dtype)
         return self._tensors[index]
+
+    def output_spec(self, position: int = 0) -> TensorSpec:
+        """The output at ``position`` as lowerings see it, for its scale and zero point."""
+        index = self._operation.outputs[position]
+        operand = replace(represented(self._subgraph.operands[index]), dimensions=self._output_dimensions[position])
+        return tensor_spec(operand, concrete=True)
 
     def temporary(self, *shape: int, dtype: str = "float32") -> Tensor:
         """An array that only this operation uses."""
@@ -184,8 +196,8 @@ class Builder:
         self.commands.append(Command(kernel, arguments, work, shared=operations >= WORTH_SHARING))
 
     def _resolved(self, index: int) -> Operand:
-        """The operand as lowerings see it, with the dimensions that it has in this program."""
-        operand = represented(self._subgraph.operands[index])
+        """The operand with the dimensions that it has in this program."""
+        operand = self._subgraph.operands[index]
         shape = self.shapes.get(index)
         return operand if shape is None else replace(operand, dimensions=shape)
 

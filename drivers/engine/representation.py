@@ -4,7 +4,7 @@
   are the same, and kernels need to know one 8-bit type only.
 - TENSOR_FLOAT16 is widened to float32, and each result is rounded to what float16 can hold: float16
   arithmetic with exact intermediate results.
-- TENSOR_BOOL8 is int8, 0 or 1.
+- TENSOR_BOOL8 is int8, 0 or 1; outside, any number but 0 is true.
 
 A program converts what it reads of other programs' memory, and what it leaves there.
 """
@@ -52,6 +52,13 @@ def round_to_half(x: F32x1, out: F32x1, begin: int, end: int) -> None:
         out[i] = half_to_float(float_to_half(x[i]))
 
 
+@kernel
+def truth(x: I8x1, out: I8x1, begin: int, end: int) -> None:
+    """1 for what is not 0."""
+    for i in range(begin, end):
+        out[i] = x[i] != 0
+
+
 @dataclass(frozen=True, slots=True)
 class Representation:
     """How one of NNAPI's types is represented.
@@ -83,7 +90,7 @@ REPRESENTATIONS: Mapping[OperandType, Representation] = {
     ),
     OperandType.TENSOR_QUANT16_SYMM: Representation(OperandType.TENSOR_QUANT16_SYMM, "int16", "int16"),
     OperandType.TENSOR_QUANT16_ASYMM: Representation(OperandType.TENSOR_QUANT16_ASYMM, "int16", "int16"),
-    OperandType.TENSOR_BOOL8: Representation(OperandType.TENSOR_BOOL8, "int8", "int8"),
+    OperandType.TENSOR_BOOL8: Representation(OperandType.TENSOR_BOOL8, "int8", "int8", enter=truth),
 }
 
 
@@ -107,7 +114,7 @@ def constant(operand_type: OperandType, value: Array) -> Array:
     if operand_type is OperandType.TENSOR_QUANT8_ASYMM:
         return (value ^ np.uint8(_FLIP)).view(np.int8)
     if operand_type is OperandType.TENSOR_BOOL8:
-        return value.view(np.int8)
+        return (value.view(np.int8) != 0).view(np.int8)
     if operand_type is OperandType.TENSOR_QUANT16_ASYMM:
         return value.view(np.int16)
     return value.astype(np.float32) if operand_type is OperandType.TENSOR_FLOAT16 else value

@@ -1,65 +1,67 @@
-"""RELU, RELU1, RELU6, LOGISTIC, HARD_SWISH, PRELU."""
+"""RELU, RELU1, RELU6, LOGISTIC, TANH, ELU, HARD_SWISH in float32; ``lookup`` has the 8-bit ones."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from drivers.engine.abi import F32x1, helper, kernel
+from drivers.engine.abi import helper
 from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.elementwise import broadcasting, emit_broadcasting
+from drivers.kernels.exponential import exponential, exponential_less_1
 from drivers.kernels.fused import bounds, clamped
+from drivers.kernels.pointwise import emit_mapping, mapping
 from hal.operations.declaration import Arguments
 from hal.types import FuseCode, OperationType
 
 
-@kernel
-def clamp(x: F32x1, out: F32x1, low: float, high: float, begin: int, end: int) -> None:
-    """RELU, RELU1, RELU6."""
-    least, most = np.float32(low), np.float32(high)
-    for i in range(begin, end):
-        out[i] = clamped(x[i], least, most)
-
-
-@kernel
-def logistic(x: F32x1, out: F32x1, begin: int, end: int) -> None:
-    """LOGISTIC: 1 / (1 + exp(-x))."""
-    one = np.float32(1)
-    for i in range(begin, end):
-        out[i] = one / (one + np.exp(-x[i]))
-
-
-@kernel
-def hard_swish(x: F32x1, out: F32x1, begin: int, end: int) -> None:
-    """HARD_SWISH: x * min(max(x + 3, 0), 6) / 6."""
-    for i in range(begin, end):
-        gate = clamped(x[i] + np.float32(3), np.float32(0), np.float32(6))
-        out[i] = x[i] * gate * np.float32(1 / 6)
+@helper
+def _clamped(x, low, high):
+    return clamped(x, np.float32(low), np.float32(high))
 
 
 @helper
-def _leaky(value, slope):
-    return value if value >= np.float32(0) else value * slope
+def _logistic(x):
+    return np.float32(1) / (np.float32(1) + exponential(-x))
 
 
-prelu = broadcasting("prelu", _leaky)
+@helper
+def _tanh(x):
+    """-t / (t + 2) with t = e^-2x - 1, for the absolute value of x: exact to the last bits near 0 too."""
+    t = exponential_less_1(np.float32(-2) * abs(x))
+    result = -t / (t + np.float32(2))
+    return result if x >= np.float32(0) else -result
+
+
+@helper
+def _elu(x, alpha):
+    less_1 = exponential_less_1(x) if x < np.float32(0) else exponential(x) - np.float32(1)
+    return max(x, np.float32(0)) + min(np.float32(alpha) * less_1, np.float32(0))
+
+
+@helper
+def _hard_swish(x):
+    return x * clamped(x + np.float32(3), np.float32(0), np.float32(6)) * np.float32(1 / 6)
+
+
+clamp = mapping("clamp", _clamped, float, float)
+logistic = mapping("logistic", _logistic)
+tanh = mapping("tanh", _tanh)
+elu = mapping("elu", _elu, float)
+hard_swish = mapping("hard_swish", _hard_swish)
 
 
 @lowers(OperationType.RELU, OperationType.RELU1, OperationType.RELU6)
 def _lower_relu(builder: Builder, arguments: Arguments) -> None:
-    low, high = bounds(FuseCode[builder.type.name])
-    out = builder.output().flat
-    builder.emit(clamp, builder.input(0).flat, out, low, high, work=out.shape[0])
+    emit_mapping(builder, clamp, *bounds(FuseCode[builder.type.name]))
 
 
-_FLAT = {OperationType.LOGISTIC: logistic, OperationType.HARD_SWISH: hard_swish}
+_KERNELS = {OperationType.LOGISTIC: logistic, OperationType.TANH: tanh, OperationType.HARD_SWISH: hard_swish}
 
 
-@lowers(*_FLAT)
-def _lower_flat(builder: Builder, arguments: Arguments) -> None:
-    out = builder.output().flat
-    builder.emit(_FLAT[builder.type], builder.input(0).flat, out, work=out.shape[0])
+@lowers(*_KERNELS)
+def _lower_activation(builder: Builder, arguments: Arguments) -> None:
+    emit_mapping(builder, _KERNELS[builder.type])
 
 
-@lowers(OperationType.PRELU)
-def _lower_prelu(builder: Builder, arguments: Arguments) -> None:
-    emit_broadcasting(builder, prelu, FuseCode.NONE)
+@lowers(OperationType.ELU)
+def _lower_elu(builder: Builder, arguments: Arguments) -> None:
+    emit_mapping(builder, elu, arguments.alpha)

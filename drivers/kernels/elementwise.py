@@ -1,71 +1,198 @@
-"""ADD and MUL, and how operations over two broadcast tensors are made."""
+"""ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM, POW, PRELU, LOGICAL_AND, LOGICAL_OR."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from drivers.engine.abi import F32x4, Helper, Kernel, helper, kernel
+from drivers.engine.abi import helper
 from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.fused import bounds, clamped
-from drivers.kernels.layout import as_rank_4
+from drivers.kernels.fixed_point import multiplier, rescaled
+from drivers.kernels.fused import bounds, clamped, quantized_bounds
+from drivers.kernels.lookup import requantized
+from drivers.kernels.pointwise import broadcasting, emit_broadcasting, greater, less
 from hal.operations.declaration import Arguments
-from hal.types import FuseCode, OperationType
+from hal.types import OperandType, OperationType
 
+INT32 = ("int32",)
+INT8 = ("int8",)
 
-def broadcasting(name: str, combine: Helper) -> Kernel:
-    """A kernel that computes ``combine(left, right)`` over two broadcast arrays, kept within bounds.
-
-    A unit of its work is a row of the output's last dimension. The kernel must be a variable called
-    ``name`` in the module of ``combine``.
-    """
-
-    def body(a: F32x4, b: F32x4, out: F32x4, low: float, high: float, begin: int, end: int) -> None:
-        least, most = np.float32(low), np.float32(high)
-        for row in range(begin, end):
-            k = row % out.shape[2]
-            j = row // out.shape[2] % out.shape[1]
-            i = row // (out.shape[2] * out.shape[1])
-            left = a[i % a.shape[0], j % a.shape[1], k % a.shape[2]]
-            right = b[i % b.shape[0], j % b.shape[1], k % b.shape[2]]
-            results = out[i, j, k]
-            if len(left) == len(right):
-                for n in range(len(results)):
-                    results[n] = clamped(combine(left[n], right[n]), least, most)
-            elif len(left) == 1:
-                for n in range(len(results)):
-                    results[n] = clamped(combine(left[0], right[n]), least, most)
-            else:
-                for n in range(len(results)):
-                    results[n] = clamped(combine(left[n], right[0]), least, most)
-
-    body.__name__, body.__module__ = name, combine.function.__module__  # where a compiling process finds it
-    return kernel(body)
-
-
-def emit_broadcasting(builder: Builder, chosen: Kernel, activation: int) -> None:
-    """Emit ``chosen`` over the operation's first two inputs."""
-    out = as_rank_4(builder.output())
-    left, right = as_rank_4(builder.input(0)), as_rank_4(builder.input(1))
-    rows = out.shape[0] * out.shape[1] * out.shape[2]
-    builder.emit(chosen, left, right, out, *bounds(activation), work=rows)
+_SUM_BITS = 20
+"""How far LiteRT shifts 8-bit numbers up before it adds them: what rounding loses is below the result's last bit."""
 
 
 @helper
-def _sum(left, right):
+def _sum(left, right, low, high):
+    return clamped(left + right, np.float32(low), np.float32(high))
+
+
+@helper
+def _difference(left, right, low, high):
+    return clamped(left - right, np.float32(low), np.float32(high))
+
+
+@helper
+def _product(left, right, low, high):
+    return clamped(left * right, np.float32(low), np.float32(high))
+
+
+@helper
+def _quotient(left, right, low, high):
+    return clamped(left / right, np.float32(low), np.float32(high))
+
+
+add = broadcasting("add", _sum, float, float)
+subtract = broadcasting("subtract", _difference, float, float)
+multiply = broadcasting("multiply", _product, float, float)
+divide = broadcasting("divide", _quotient, float, float)
+
+_FLOAT32 = {
+    OperationType.ADD: add,
+    OperationType.SUB: subtract,
+    OperationType.MUL: multiply,
+    OperationType.DIV: divide,
+}
+
+
+@lowers(*_FLOAT32)
+def _lower_float32(builder: Builder, arguments: Arguments) -> None:
+    low, high = bounds(arguments.activation)
+    emit_broadcasting(builder, _FLOAT32[builder.type], builder.input(0), builder.input(1), low, high)
+
+
+@helper
+def _int32_sum(left, right):
     return left + right
 
 
 @helper
-def _product(left, right):
+def _int32_difference(left, right):
+    return left - right
+
+
+@helper
+def _int32_product(left, right):
     return left * right
 
 
-add = broadcasting("add", _sum)
-multiply = broadcasting("multiply", _product)
+@helper
+def _int32_quotient(left, right):
+    return left // right if right != 0 else np.int64(0)
 
-_KERNELS = {OperationType.ADD: add, OperationType.MUL: multiply}
+
+@helper
+def _greater(left, right):
+    return greater(left, right)
 
 
-@lowers(*_KERNELS)
-def _lower_binary(builder: Builder, arguments: Arguments) -> None:
-    emit_broadcasting(builder, _KERNELS[builder.type], FuseCode(arguments.activation))
+@helper
+def _less(left, right):
+    return less(left, right)
+
+
+@helper
+def _power(left, right):
+    return left**right
+
+
+@helper
+def _leaky(value, slope):
+    return value if value >= np.float32(0) else value * slope
+
+
+add_int32 = broadcasting("add_int32", _int32_sum, dtypes=INT32)
+subtract_int32 = broadcasting("subtract_int32", _int32_difference, dtypes=INT32)
+multiply_int32 = broadcasting("multiply_int32", _int32_product, dtypes=INT32)
+divide_int32 = broadcasting("divide_int32", _int32_quotient, dtypes=INT32)
+maximum = broadcasting("maximum", _greater, dtypes=("float32", "int32", "int8"))
+minimum = broadcasting("minimum", _less, dtypes=("float32", "int32", "int8"))
+power = broadcasting("power", _power)
+prelu = broadcasting("prelu", _leaky)
+
+_INT32 = {
+    OperationType.ADD: add_int32,
+    OperationType.SUB: subtract_int32,
+    OperationType.MUL: multiply_int32,
+    OperationType.DIV: divide_int32,
+}
+_EXTREMES = {OperationType.MAXIMUM: maximum, OperationType.MINIMUM: minimum}
+_TRUTH = {OperationType.LOGICAL_OR: maximum, OperationType.LOGICAL_AND: minimum}
+_PLAIN = {**_INT32, **_EXTREMES, **_TRUTH, OperationType.POW: power, OperationType.PRELU: prelu}
+
+
+@lowers(*_INT32, data=(OperandType.TENSOR_INT32,))
+@lowers(*_EXTREMES, data=(OperandType.TENSOR_FLOAT32, OperandType.TENSOR_INT32))
+@lowers(*_TRUTH, data=(OperandType.TENSOR_BOOL8,))
+@lowers(OperationType.POW, OperationType.PRELU)
+def _lower_plain(builder: Builder, arguments: Arguments) -> None:
+    emit_broadcasting(builder, _PLAIN[builder.type], builder.input(0), builder.input(1))
+
+
+@helper
+def _quantized_sum(
+    left, right, left_zero, left_mantissa, left_exponent, right_zero, right_mantissa, right_exponent, sign,
+    mantissa, exponent, zero, low, high,
+):  # fmt: skip
+    one = rescaled(np.int32((left - left_zero) << _SUM_BITS), left_mantissa, left_exponent)
+    other = rescaled(np.int32((right - right_zero) << _SUM_BITS), right_mantissa, right_exponent)
+    return clamped(np.int64(rescaled(np.int32(one + sign * other), mantissa, exponent)) + zero, low, high)
+
+
+@helper
+def _quantized_product(left, right, left_zero, right_zero, mantissa, exponent, zero, low, high):
+    product = np.int32((left - left_zero) * (right - right_zero))
+    return clamped(np.int64(rescaled(product, mantissa, exponent)) + zero, low, high)
+
+
+@helper
+def _quantized_leaky(value, slope, value_zero, slope_zero, mantissa, exponent, steep_mantissa, steep_exponent, zero):
+    number = value - value_zero
+    straight = rescaled(np.int32(number), mantissa, exponent)
+    sloped = rescaled(np.int32(number * (slope - slope_zero)), steep_mantissa, steep_exponent)
+    return clamped(np.int64(straight if number >= 0 else sloped) + zero, -128, 127)
+
+
+add_int8 = broadcasting("add_int8", _quantized_sum, *[int] * 12, dtypes=INT8)
+multiply_int8 = broadcasting("multiply_int8", _quantized_product, *[int] * 7, dtypes=INT8)
+prelu_int8 = broadcasting("prelu_int8", _quantized_leaky, *[int] * 7, dtypes=INT8)
+
+_QUANTIZED = (OperandType.TENSOR_QUANT8_ASYMM_SIGNED,)
+
+
+@lowers(OperationType.ADD, OperationType.SUB, data=_QUANTIZED)
+def _lower_quantized_sum(builder: Builder, arguments: Arguments) -> None:
+    left, right, out = arguments.input0, arguments.input1, builder.output_spec()
+    largest = 2 * max(left.scale, right.scale)  # both inputs in units of it stay below a half
+    scalars: list[int] = []
+    for spec in (left, right):
+        scalars += [spec.zero_point, *multiplier(spec.scale / largest)]
+    scalars.append(1 if builder.type is OperationType.ADD else -1)
+    scalars += [*multiplier(largest / (2**_SUM_BITS * out.scale)), out.zero_point]
+    scalars += quantized_bounds(arguments.activation, out)
+    emit_broadcasting(builder, add_int8, builder.input(0), builder.input(1), *scalars)
+
+
+@lowers(OperationType.MUL, data=_QUANTIZED)
+def _lower_quantized_product(builder: Builder, arguments: Arguments) -> None:
+    left, right, out = arguments.input0, arguments.input1, builder.output_spec()
+    factor = multiplier(float(np.float32(left.scale) * np.float32(right.scale) / np.float32(out.scale)))
+    scalars = [left.zero_point, right.zero_point, *factor, out.zero_point]
+    scalars += quantized_bounds(arguments.activation, out)
+    emit_broadcasting(builder, multiply_int8, builder.input(0), builder.input(1), *scalars)
+
+
+@lowers(OperationType.PRELU, data=_QUANTIZED)
+def _lower_quantized_prelu(builder: Builder, arguments: Arguments) -> None:
+    value, slope, out = arguments.input, arguments.alpha, builder.output_spec()
+    straight = np.float32(value.scale) / np.float32(out.scale)
+    sloped = np.float32(value.scale) * np.float32(slope.scale) / np.float32(out.scale)
+    scalars = [value.zero_point, slope.zero_point, *multiplier(float(straight)), *multiplier(float(sloped))]
+    emit_broadcasting(builder, prelu_int8, builder.input(0), builder.input(1), *scalars, out.zero_point)
+
+
+@lowers(*_EXTREMES, data=_QUANTIZED)
+def _lower_quantized_extreme(builder: Builder, arguments: Arguments) -> None:
+    """Rounding keeps order: the greater of two rounded numbers is the greater one, rounded."""
+    out = builder.output_spec()
+    left = requantized(builder, 0, arguments.input0, out)
+    right = requantized(builder, 1, arguments.input1, out)
+    emit_broadcasting(builder, _EXTREMES[builder.type], left, right)

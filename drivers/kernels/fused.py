@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivers.engine.abi import helper
+from hal.operations.declaration import TensorSpec
 from hal.types import FuseCode
 
 _BOUNDS = {
@@ -18,6 +19,19 @@ _BOUNDS = {
 def bounds(activation: int) -> tuple[float, float]:
     """The least and the greatest result that an activation (NNAPI ``FuseCode``) lets through."""
     return _BOUNDS[FuseCode(activation)]
+
+
+def quantized_bounds(activation: int, spec: TensorSpec) -> tuple[int, int]:
+    """The same for results as a quantised tensor of ``spec`` stores them, also kept within its type."""
+    limits = np.iinfo(spec.type.dtype)
+
+    def stored(bound: float) -> int:
+        scaled = np.float64(np.float32(bound) / np.float32(spec.scale))  # the division that LiteRT rounds
+        nearest = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
+        return int(np.clip(nearest + spec.zero_point, limits.min, limits.max))
+
+    low, high = bounds(activation)
+    return stored(low), stored(high)
 
 
 @helper

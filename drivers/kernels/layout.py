@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from drivers.engine.abi import F32x1, F32x4, kernel
 from drivers.engine.lowering import Builder
 from drivers.engine.program import Tensor
+from drivers.kernels.strided import emit_move, whole
 
 _TO_NHWC = (0, 2, 3, 1)
 _TO_NCHW = (0, 3, 1, 2)
 
 
-@kernel
-def permute(x: F32x1, out: F32x4, step_0: int, step_1: int, step_2: int, step_3: int, begin: int, end: int) -> None:
-    """out[i, j, k, n] = x[i * step_0 + j * step_1 + k * step_2 + n * step_3]. A unit of work is a row of the output."""
-    for row in range(begin, end):
-        k = row % out.shape[2]
-        j = row // out.shape[2] % out.shape[1]
-        i = row // (out.shape[2] * out.shape[1])
-        first = i * step_0 + j * step_1 + k * step_2
-        for n in range(out.shape[3]):
-            out[i, j, k, n] = x[first + n * step_3]
-
-
-def permuted(builder: Builder, position: int, axes: Sequence[int]) -> Tensor:
+def permuted(builder: Builder, position: int, axes: Sequence[int], view: Sequence[int] = ()) -> Tensor:
     """The operation's input at ``position`` with its dimensions in the order of ``axes``.
 
-    A constant is rearranged once, when the model is prepared.
+    ``view``: dimensions to see it with before, where those are not its own. A constant is rearranged
+    once, when the model is prepared.
     """
     if builder.is_constant(position):
-        return builder.packed(position, f"axes {axes}", lambda value: value.transpose(axes))
+        return builder.packed(
+            position, f"{view} {axes}", lambda value: value.reshape(view or value.shape).transpose(axes)
+        )
     source = builder.input(position)
-    target = builder.temporary(*(source.shape[axis] for axis in axes))
+    source = source.viewed(*view or source.shape)
+    target = builder.temporary(*(source.shape[axis] for axis in axes), dtype=source.dtype)
     emit_permute(builder, source, target, axes)
     return target
 
 
 def emit_permute(builder: Builder, source: Tensor, target: Tensor, axes: Sequence[int]) -> None:
-    """Emit what writes ``source`` into ``target`` with its dimensions in the order of ``axes``; rank up to 4."""
-    steps = [math.prod(source.shape[axis + 1 :]) for axis in axes]
-    padded = as_rank_4(target)
-    builder.emit(permute, source.flat, padded, *[0] * (4 - len(steps)), *steps, work=math.prod(padded.shape[:3]))
+    """Emit what writes ``source`` into ``target`` with its dimensions in the order of ``axes``."""
+    emit_move(builder, whole(source).transposed(axes), whole(target))
 
 
 def nhwc_input(builder: Builder, nchw: bool) -> Tensor:
@@ -58,7 +47,7 @@ def nhwc_output(builder: Builder, nchw: bool) -> Iterator[Tensor]:
     if not nchw:
         yield output
         return
-    source = builder.temporary(*(output.shape[axis] for axis in _TO_NHWC))
+    source = builder.temporary(*(output.shape[axis] for axis in _TO_NHWC), dtype=output.dtype)
     yield source
     emit_permute(builder, source, output, _TO_NCHW)
 

@@ -1,110 +1,70 @@
-"""RESHAPE, CONCATENATION, PAD, STRIDED_SLICE."""
+"""RESHAPE, SQUEEZE, EXPAND_DIMS, TRANSPOSE, REVERSE, TILE, CONCATENATION, PACK."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
-import numpy as np
-
-from drivers.engine.abi import F32x1, F32x2, F32x4, kernel
-from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.layout import as_rank_4
-from hal.operations.declaration import Arguments
-from hal.operations.padding import pads
-from hal.operations.slicing import slices
+from drivers.engine.lowering import Builder
+from drivers.kernels.lookup import requantized
+from drivers.kernels.strided import View, emit_move, lowers_any, whole
+from hal.operations.declaration import Arguments, integers
+from hal.operations.movement import permutation, reversed_axis
 from hal.types import OperationType
 
 
-@kernel
-def copy(x: F32x1, out: F32x1, begin: int, end: int) -> None:
-    """The same values in other memory."""
-    for i in range(begin, end):
-        out[i] = x[i]
-
-
-@kernel
-def copy_columns(x: F32x2, out: F32x2, first: int, begin: int, end: int) -> None:
-    """CONCATENATION of one input: into the columns from ``first`` on. A unit of work is a row."""
-    for row in range(begin, end):
-        for column in range(x.shape[1]):
-            out[row, first + column] = x[row, column]
-
-
-@kernel
-def pad(x: F32x4, out: F32x4, at_0: int, at_1: int, at_2: int, at_3: int, begin: int, end: int) -> None:
-    """PAD with zeros, the input's first element at the given place. A unit of work is a row of the output."""
-    for row in range(begin, end):
-        k = row % out.shape[2] - at_2
-        j = row // out.shape[2] % out.shape[1] - at_1
-        i = row // (out.shape[2] * out.shape[1]) - at_0
-        results = out[i + at_0, j + at_1, k + at_2]
-        for n in range(len(results)):
-            results[n] = np.float32(0)
-        if 0 <= i < x.shape[0] and 0 <= j < x.shape[1] and 0 <= k < x.shape[2]:
-            values = x[i, j, k]
-            for n in range(len(values)):
-                results[at_3 + n] = values[n]
-
-
-@kernel
-def strided_slice(
-    x: F32x4,
-    out: F32x4,
-    first_0: int,
-    first_1: int,
-    first_2: int,
-    first_3: int,
-    step_0: int,
-    step_1: int,
-    step_2: int,
-    step_3: int,
-    begin: int,
-    end: int,
-) -> None:
-    """STRIDED_SLICE. A unit of work is a row of the output."""
-    for row in range(begin, end):
-        k = row % out.shape[2]
-        j = row // out.shape[2] % out.shape[1]
-        i = row // (out.shape[2] * out.shape[1])
-        values = x[first_0 + i * step_0, first_1 + j * step_1, first_2 + k * step_2]
-        for n in range(out.shape[3]):
-            out[i, j, k, n] = values[first_3 + n * step_3]
-
-
-@lowers(OperationType.RESHAPE)
+@lowers_any(OperationType.RESHAPE, OperationType.SQUEEZE, OperationType.EXPAND_DIMS)
 def _lower_reshape(builder: Builder, arguments: Arguments) -> None:
     source = builder.input(0)
     if not builder.alias(source):
-        out = builder.output().flat
-        builder.emit(copy, source.flat, out, work=out.shape[0])
+        out = builder.output()
+        emit_move(builder, whole(source, *out.shape), whole(out))
 
 
-@lowers(OperationType.CONCATENATION)
+@lowers_any(OperationType.TRANSPOSE)
+def _lower_transpose(builder: Builder, arguments: Arguments) -> None:
+    emit_move(builder, whole(builder.input(0)).transposed(permutation(arguments)), whole(builder.output()))
+
+
+@lowers_any(OperationType.REVERSE)
+def _lower_reverse(builder: Builder, arguments: Arguments) -> None:
+    source = whole(builder.input(0))
+    indices = [range(size) for size in source.shape]
+    axis = reversed_axis(arguments)
+    indices[axis] = indices[axis][::-1]
+    emit_move(builder, source.part(*indices), whole(builder.output()))
+
+
+@lowers_any(OperationType.TILE)
+def _lower_tile(builder: Builder, arguments: Arguments) -> None:
+    source = whole(builder.input(0))
+    shape: list[int] = []
+    steps: list[int] = []
+    for multiple, size, step in zip(integers(arguments, "multiples"), source.shape, source.steps):
+        shape += [multiple, size]
+        steps += [0, step]
+    emit_move(builder, View(source.tensor, tuple(shape), tuple(steps)), whole(builder.output(), *shape))
+
+
+@lowers_any(OperationType.CONCATENATION)
 def _lower_concatenation(builder: Builder, arguments: Arguments) -> None:
-    out = builder.output()
-    rows = math.prod(out.shape[: arguments.axis])
-    columns = math.prod(out.shape[arguments.axis :])
+    wanted = builder.output_spec()
+    sources = [requantized(builder, position, spec, wanted) for position, spec in enumerate(arguments.inputs)]
+    _emit_joined(builder, [whole(source) for source in sources], arguments.axis)
+
+
+@lowers_any(OperationType.PACK)
+def _lower_pack(builder: Builder, arguments: Arguments) -> None:
+    axis = arguments.axis
+    sources = [builder.input(1 + position) for position in range(len(arguments.inputs))]
+    _emit_joined(builder, [whole(each, *each.shape[:axis], 1, *each.shape[axis:]) for each in sources], axis)
+
+
+def _emit_joined(builder: Builder, sources: Sequence[View], axis: int) -> None:
+    """Emit what writes ``sources`` to the operation's output, one after the other along ``axis``."""
+    out = whole(builder.output())
     first = 0
-    for position in range(len(arguments.inputs)):
-        source = builder.input(position)
-        width = math.prod(source.shape[arguments.axis :])
-        builder.emit(copy_columns, source.viewed(rows, width), out.viewed(rows, columns), first, work=rows)
-        first += width
-
-
-@lowers(OperationType.PAD)
-def _lower_pad(builder: Builder, arguments: Arguments) -> None:
-    out = as_rank_4(builder.output())
-    before = [first for first, _ in pads(arguments)]
-    at = [0] * (4 - len(before)) + before
-    builder.emit(pad, as_rank_4(builder.input(0)), out, *at, work=math.prod(out.shape[:3]))
-
-
-@lowers(OperationType.STRIDED_SLICE)
-def _lower_strided_slice(builder: Builder, arguments: Arguments) -> None:
-    source = as_rank_4(builder.input(0))
-    walks = [range(size)[walk] for walk, size in zip(slices(arguments), arguments.input.shape)]
-    walks = [range(1)] * (4 - len(walks)) + walks
-    out = builder.output().viewed(*(len(walk) for walk in walks))
-    starts, steps = [walk.start for walk in walks], [walk.step for walk in walks]
-    builder.emit(strided_slice, source, out, *starts, *steps, work=math.prod(out.shape[:3]))
+    for source in sources:
+        indices = [range(size) for size in source.shape]
+        indices[axis] = range(first, first + source.shape[axis])
+        emit_move(builder, source, out.part(*indices))
+        first += source.shape[axis]

@@ -1,16 +1,19 @@
-"""RESIZE_BILINEAR."""
+"""RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from drivers.engine.abi import F32x1, F32x4, I32x1, kernel
+from drivers.engine.abi import Anyx4, F32x1, F32x4, I8x4, I32x1, generic, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.engine.program import Tensor
+from drivers.kernels.fixed_point import rounding_shift
 from drivers.kernels.layout import nhwc_input, nhwc_output
-from hal.operations.declaration import Arguments
-from hal.operations.resize import sources
-from hal.types import OperationType
+from hal.operations.declaration import Arguments, Array
+from hal.operations.resize import nearest, sources
+from hal.types import OperandType, OperationType
 
 
 @kernel
@@ -36,13 +39,81 @@ def resize_bilinear(
                 results[n] = above + down[i] * (below - above)
 
 
+_FRACTION_BITS = 11
+"""Of a place between two elements: 8-bit numbers times two such fractions fit an int32, and lose an eighth at most."""
+
+
+@kernel
+def resize_bilinear_int8(
+    x: I8x4, rows: I32x1, down: I32x1, columns: I32x1, right: I32x1, out: I8x4, zero_point: int, begin: int, end: int
+) -> None:
+    """The same in integers: ``down`` and ``right`` count fractions of 2^11; halves are rounded from the zero point."""
+    one, zero = np.int32(1 << _FRACTION_BITS), np.int32(zero_point)
+    for line in range(begin, end):
+        batch, i = line // out.shape[1], line % out.shape[1]
+        upper, lower = rows[i], min(rows[i] + 1, x.shape[1] - 1)
+        for j in range(out.shape[2]):
+            left, far = columns[j], min(columns[j] + 1, x.shape[2] - 1)
+            a, b = x[batch, upper, left], x[batch, upper, far]
+            c, d = x[batch, lower, left], x[batch, lower, far]
+            results = out[batch, i, j]
+            for n in range(len(results)):
+                above = (a[n] - zero) * (one - right[j]) + (b[n] - zero) * right[j]
+                below = (c[n] - zero) * (one - right[j]) + (d[n] - zero) * right[j]
+                mixed = np.int32(above * (one - down[i]) + below * down[i])
+                results[n] = rounding_shift(mixed, 2 * _FRACTION_BITS) + zero
+
+
+@generic
+def resize_nearest_neighbor(x: Anyx4, rows: I32x1, columns: I32x1, out: Anyx4, begin: int, end: int) -> None:
+    """RESIZE_NEAREST_NEIGHBOR from the given rows and columns. A unit of work is a row of the output's pixels."""
+    for line in range(begin, end):
+        batch, i = line // out.shape[1], line % out.shape[1]
+        for j in range(out.shape[2]):
+            pixel, results = x[batch, rows[i], columns[j]], out[batch, i, j]
+            for n in range(len(results)):
+                results[n] = pixel[n]
+
+
+_QUANTIZED = (OperandType.TENSOR_QUANT8_ASYMM_SIGNED,)
+
+
 @lowers(OperationType.RESIZE_BILINEAR)
 def _lower_resize_bilinear(builder: Builder, arguments: Arguments) -> None:
     x = nhwc_input(builder, arguments.nchw)
     with nhwc_output(builder, arguments.nchw) as out:
-        tables: list[Tensor] = []
-        for axis in (1, 2):
-            places = sources(x.shape[axis], out.shape[axis], arguments.align_corners, arguments.half_pixel_centers)
-            before = np.floor(places)
-            tables += [builder.table(before.astype(np.int32)), builder.table((places - before).astype(np.float32))]
+        tables = _places(builder, arguments, x, out, lambda beyond: beyond.astype(np.float32))
         builder.emit(resize_bilinear, x, *tables, out, work=out.shape[0] * out.shape[1])
+
+
+@lowers(OperationType.RESIZE_BILINEAR, data=_QUANTIZED)
+def _lower_quantized_resize_bilinear(builder: Builder, arguments: Arguments) -> None:
+    x, zero_point = nhwc_input(builder, arguments.nchw), arguments.input.zero_point
+    with nhwc_output(builder, arguments.nchw) as out:
+        tables = _places(
+            builder, arguments, x, out, lambda beyond: np.rint(beyond * 2**_FRACTION_BITS).astype(np.int32)
+        )
+        builder.emit(resize_bilinear_int8, x, *tables, out, zero_point, work=out.shape[0] * out.shape[1])
+
+
+def _places(
+    builder: Builder, arguments: Arguments, x: Tensor, out: Tensor, fraction: Callable[[Array], Array]
+) -> list[Tensor]:
+    """For rows, then for columns: the element before each output element's place, and how far beyond it that is."""
+    tables = []
+    for axis in (1, 2):
+        places = sources(x.shape[axis], out.shape[axis], arguments.align_corners, arguments.half_pixel_centers)
+        before = np.floor(places)
+        tables += [builder.table(before.astype(np.int32)), builder.table(fraction(places - before))]
+    return tables
+
+
+@lowers(OperationType.RESIZE_NEAREST_NEIGHBOR, data=(OperandType.TENSOR_FLOAT32, *_QUANTIZED))
+def _lower_resize_nearest_neighbor(builder: Builder, arguments: Arguments) -> None:
+    x = nhwc_input(builder, arguments.nchw)
+    with nhwc_output(builder, arguments.nchw) as out:
+        tables = []
+        for axis in (1, 2):
+            chosen = nearest(x.shape[axis], out.shape[axis], arguments.align_corners, arguments.half_pixel_centers)
+            tables.append(builder.table(chosen.astype(np.int32)))
+        builder.emit(resize_nearest_neighbor[x.dtype], x, *tables, out, work=out.shape[0] * out.shape[1])

@@ -9,7 +9,10 @@ import tflite
 
 @dataclass
 class T:
-    """A tensor; ``value``: a constant's array. ``sparsity``: (traversal order, block map, levels)."""
+    """A tensor; ``value``: a constant's array. ``sparsity``: (traversal order, block map, levels).
+
+    ``quantization``: (scales, zero points, the dimension that they are along), arrays.
+    """
 
     shape: tuple = ()
     type: str = "FLOAT32"
@@ -17,6 +20,7 @@ class T:
     sparsity: tuple | None = None
     buffer: int | None = None
     is_variable: bool = False
+    quantization: tuple | None = None
 
 
 @dataclass
@@ -82,6 +86,15 @@ class Writer:
             Buffer=buffer,
             IsVariable=tensor.is_variable,
             Sparsity=None if tensor.sparsity is None else self.sparsity(*tensor.sparsity),
+            Quantization=None if tensor.quantization is None else self.quantization(*tensor.quantization),
+        )
+
+    def quantization(self, scales, zero_points, dimension):
+        return self.table(
+            "QuantizationParameters",
+            Scale=self.builder.CreateNumpyVector(np.asarray(scales, np.float32)),
+            ZeroPoint=self.builder.CreateNumpyVector(np.asarray(zero_points, np.int64)),
+            QuantizedDimension=dimension,
         )
 
     def sparsity(self, traversal_order, block_map, levels):
