@@ -1,0 +1,1 @@
+"""Conformance: cases from several sources, executed on a driver and judged."""

@@ -1,0 +1,1 @@
+"""Cases that nnhal generates itself, from seeds, and judges by its reference results."""

@@ -1,0 +1,1 @@
+"""A conformance report in the forms that programs and people read."""
