@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench protos clean
+.PHONY: demo test bench docs protos clean
 
 demo: .venv/ready
 	$(BIN)/python -m tools.demo
@@ -18,6 +18,9 @@ test: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m tools.benchmarks.engine
+
+docs: .venv/ready
+	$(BIN)/python -m tools.operations_table
 
 protos: .venv/ready
 	$(BIN)/python protos/generate.py

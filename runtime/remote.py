@@ -116,6 +116,10 @@ class RemoteDevice(Device):
         """The device's name, without asking the driver."""
         return self._driver.name
 
+    def address(self) -> str:
+        """Where its driver answers, which is started if need be."""
+        return self._driver.address()
+
     @property
     def info(self) -> DeviceInfo:
         """What the device is; asked once."""

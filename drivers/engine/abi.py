@@ -34,13 +34,16 @@ F32x1 = Annotated[NDArray[np.float32], ArraySpec("float32", 1)]
 F32x2 = Annotated[NDArray[np.float32], ArraySpec("float32", 2)]
 F32x3 = Annotated[NDArray[np.float32], ArraySpec("float32", 3)]
 F32x4 = Annotated[NDArray[np.float32], ArraySpec("float32", 4)]
+F32x5 = Annotated[NDArray[np.float32], ArraySpec("float32", 5)]
 I8x1 = Annotated[NDArray[np.int8], ArraySpec("int8", 1)]
 I8x2 = Annotated[NDArray[np.int8], ArraySpec("int8", 2)]
 I8x3 = Annotated[NDArray[np.int8], ArraySpec("int8", 3)]
 I8x4 = Annotated[NDArray[np.int8], ArraySpec("int8", 4)]
+I8x5 = Annotated[NDArray[np.int8], ArraySpec("int8", 5)]
 I16x1 = Annotated[NDArray[np.int16], ArraySpec("int16", 1)]
 I32x1 = Annotated[NDArray[np.int32], ArraySpec("int32", 1)]
 I32x2 = Annotated[NDArray[np.int32], ArraySpec("int32", 2)]
+I32x3 = Annotated[NDArray[np.int32], ArraySpec("int32", 3)]
 I64x2 = Annotated[NDArray[np.int64], ArraySpec("int64", 2)]
 
 ANY = "any"
@@ -48,6 +51,7 @@ Anyx1 = Annotated[NDArray[Any], ArraySpec(ANY, 1)]
 Anyx2 = Annotated[NDArray[Any], ArraySpec(ANY, 2)]
 Anyx3 = Annotated[NDArray[Any], ArraySpec(ANY, 3)]
 Anyx4 = Annotated[NDArray[Any], ArraySpec(ANY, 4)]
+Anyx5 = Annotated[NDArray[Any], ArraySpec(ANY, 5)]
 """For a ``generic`` kernel: arrays of one type, whichever."""
 
 DTYPES = ("float32", "int8", "int16", "int32", "int64")
@@ -73,7 +77,7 @@ class Builtin:
 
     name: str
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, *values: Any) -> Any:
         """Only compiled kernels call it."""
         raise NotImplementedError(self.name)
 
@@ -83,6 +87,9 @@ half_to_float = Builtin("half_to_float")
 
 float_to_half = Builtin("float_to_half")
 """The bits, an int16, of the float16 nearest to a float32, halves to even."""
+
+multiply_add = Builtin("multiply_add")
+"""total + left * right in the type of ``total``: Python's operators would make int64 of int32."""
 
 
 @dataclass(frozen=True, slots=True)

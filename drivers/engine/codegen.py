@@ -18,7 +18,7 @@ from numba.core.cpu import FastMathOptions
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from drivers.engine.abi import DTYPES, ArraySpec, Builtin, Helper, Kernel, float_to_half, half_to_float
+from drivers.engine.abi import DTYPES, ArraySpec, Builtin, Helper, Kernel, float_to_half, half_to_float, multiply_add
 
 FAST_MATH = {"contract"}
 """Freedom to fuse a multiplication into an addition. Sums keep the order they are written in."""
@@ -86,14 +86,16 @@ def _with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
             scope[name] = _compiled_if_helper(scope[name])
     cells = tuple(python_types.CellType(_compiled_if_helper(c.cell_contents)) for c in function.__closure__ or ())
     copy = python_types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
-    copy.__qualname__ = function.__name__
+    copy.__module__, copy.__qualname__ = function.__module__, function.__name__
     return copy
 
 
 def _compiled_if_helper(value: Any) -> Any:
     if isinstance(value, Builtin):
         return _BUILTINS[value.name]
-    return njit(**_JIT)(_with_compiled_helpers(value.function)) if isinstance(value, Helper) else value
+    if not isinstance(value, Helper):
+        return value
+    return njit(forceinline=True, **_JIT)(_with_compiled_helpers(value.function))  # a call keeps a loop from vectors
 
 
 def _view(dtype: str) -> Any:
@@ -149,4 +151,21 @@ def _float_to_half(typing_context: Any, value: Any) -> Any:
     return types.int16(types.float32), generate
 
 
-_BUILTINS = {half_to_float.name: _half_to_float, float_to_half.name: _float_to_half}
+@intrinsic
+def _multiply_add(typing_context: Any, total: Any, left: Any, right: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        addend, *factors = (
+            context.cast(builder, argument, given, total) for argument, given in zip(arguments, signature.args)
+        )
+        if isinstance(total, types.Float):
+            return builder.fadd(addend, builder.fmul(*factors))
+        return builder.add(addend, builder.mul(*factors))
+
+    return total(total, left, right), generate
+
+
+_BUILTINS = {
+    half_to_float.name: _half_to_float,
+    float_to_half.name: _float_to_half,
+    multiply_add.name: _multiply_add,
+}

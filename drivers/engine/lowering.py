@@ -138,11 +138,18 @@ class Builder:
 
     def packed(self, position: int, layout: str, pack: Callable[[Array], Array]) -> Tensor:
         """The input at ``position``, a constant, rearranged by ``pack``; ``layout`` names the arrangement."""
-        index = self._operation.inputs[position]
-        operand = self._subgraph.operands[index]
-        assert operand.value is not None
-        value = constant(OperandType(operand.type), operand.value)
-        buffer = self._weights.get((index, layout), lambda: np.array(pack(value), order="C"))
+        return self.packed_together([position], layout, pack)
+
+    def packed_together(self, positions: Sequence[int], layout: str, pack: Callable[..., Array]) -> Tensor:
+        """The inputs at ``positions``, constants all, made one by ``pack``."""
+        indices = tuple(self._operation.inputs[position] for position in positions)
+
+        def make() -> Array:
+            operands = [self._subgraph.operands[index] for index in indices]
+            values = [constant(OperandType(each.type), each.value) for each in operands if each.value is not None]
+            return np.array(pack(*values), order="C")
+
+        buffer = self._weights.get((indices, layout), make)
         assert buffer.array is not None
         return Tensor(buffer, buffer.array.shape, buffer.array.dtype.name)
 
@@ -166,6 +173,11 @@ class Builder:
         else:
             self._tensors[index] = self.temporary(*dimensions, dtype=representation.dtype)
         return self._tensors[index]
+
+    @property
+    def output_count(self) -> int:
+        """How many outputs the operation has; those that it may leave out are the last."""
+        return len(self._operation.outputs)
 
     def output_spec(self, position: int = 0) -> TensorSpec:
         """The output at ``position`` as lowerings see it, for its scale and zero point."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from drivers.engine.abi import helper
 from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.exponential import exponential, exponential_less_1
+from drivers.kernels.exponential import exponential, exponential_less_1, hyperbolic_tangent, sigmoid
 from drivers.kernels.fused import bounds, clamped
 from drivers.kernels.pointwise import emit_mapping, mapping
 from hal.operations.declaration import Arguments
@@ -20,21 +20,20 @@ def _clamped(x, low, high):
 
 @helper
 def _logistic(x):
-    return np.float32(1) / (np.float32(1) + exponential(-x))
+    return sigmoid(x)
 
 
 @helper
 def _tanh(x):
-    """-t / (t + 2) with t = e^-2x - 1, for the absolute value of x: exact to the last bits near 0 too."""
-    t = exponential_less_1(np.float32(-2) * abs(x))
-    result = -t / (t + np.float32(2))
-    return result if x >= np.float32(0) else -result
+    return hyperbolic_tangent(x)
 
 
 @helper
 def _elu(x, alpha):
-    less_1 = exponential_less_1(x) if x < np.float32(0) else exponential(x) - np.float32(1)
-    return max(x, np.float32(0)) + min(np.float32(alpha) * less_1, np.float32(0))
+    zero = np.float32(0)
+    near, far = exponential_less_1(x), exponential(x) - np.float32(1)
+    curve = np.float32(alpha) * (near if x < zero else far)
+    return (zero if x < zero else x) + (zero if curve > zero else curve)
 
 
 @helper

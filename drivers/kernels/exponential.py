@@ -45,8 +45,22 @@ def exponential(x):
 
 @helper
 def exponential_less_1(x):
-    """e^x - 1 for x <= 0, exact to the last bits where it is near 0."""
+    """e^x - 1, exact to the last bits near 0; only for x <= 0, else it is some number."""
     low = np.float32(-20)
     k, rest = _reduced(x if x > low else low)
     power = _power_of_two(k)
     return power * rest + (power - np.float32(1)) if x == x else x
+
+
+@helper
+def sigmoid(x):
+    """1 / (1 + e^-x)."""
+    return np.float32(1) / (np.float32(1) + exponential(-x))
+
+
+@helper
+def hyperbolic_tangent(x):
+    """-t / (t + 2) with t = e^-2x - 1, for the absolute value of x: exact to the last bits near 0 too."""
+    t = exponential_less_1(np.float32(-2) * abs(x))
+    result = -t / (t + np.float32(2))
+    return result if x >= np.float32(0) else -result

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivers.engine.abi import F32x1, F32x2, kernel
+from drivers.engine.abi import Anyx2, F32x1, F32x2, I8x2, I32x1, I32x2, generic, kernel
 from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.fused import bounds, clamped
-from drivers.kernels.layout import permuted
+from drivers.kernels.fused import bounds, clamped, quantized_bounds
+from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, weights_in_order
 from hal.operations.declaration import Arguments
 from hal.types import OperationType
 
@@ -19,29 +19,68 @@ def fully_connected(
     """FULLY_CONNECTED with weights as [input, unit]. A unit of work is an output unit, for all batches."""
     least, most = np.float32(low), np.float32(high)
     for batch in range(x.shape[0]):
-        sums = out[batch]
-        for unit in range(begin, end):
-            sums[unit] = bias[unit]
-        for i in range(x.shape[1]):
-            value, row = x[batch, i], weights[i]
-            for unit in range(begin, end):
-                sums[unit] += value * row[unit]
-        for unit in range(begin, end):
+        sums = out[batch, begin:end]
+        for unit in range(len(sums)):
+            sums[unit] = bias[begin + unit]
+        add_products(sums, x[batch], weights[:, begin:end], np.float32(0))
+        for unit in range(len(sums)):
             sums[unit] = clamped(sums[unit], least, most)
 
 
-@lowers(OperationType.FULLY_CONNECTED)
+@generic
+def fully_connected_quant8(
+    x: I8x2,
+    weights: Anyx2,
+    bias: I32x1,
+    sums: I32x2,
+    out: I8x2,
+    zero: int,
+    scale: float,
+    out_zero: int,
+    low: int,
+    high: int,
+    begin: int,
+    end: int,
+) -> None:
+    """``fully_connected`` of 8-bit values; ``sums`` is like ``out``.
+
+    A sum is scaled in float64 and rounded, halves away from zero, as LiteRT's reference kernel does it.
+    """
+    for batch in range(x.shape[0]):
+        totals, results = sums[batch, begin:end], out[batch, begin:end]
+        for unit in range(len(totals)):
+            totals[unit] = bias[begin + unit]
+        add_products(totals, x[batch], weights[:, begin:end], zero)
+        for unit in range(len(totals)):
+            scaled = np.float64(totals[unit]) * scale
+            whole = np.trunc(scaled)
+            nearest = whole + np.trunc(2 * (scaled - whole))
+            results[unit] = np.int8(min(max(nearest + out_zero, low), high))
+
+
+@lowers(OperationType.FULLY_CONNECTED, data=FLOAT_AND_QUANT8)
 def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
-    out, weights = builder.output(), permuted(builder, 1, (1, 0))
+    out = builder.output()
+    weights = weights_in_order(builder, 1, arguments.weights, (1, 0))
     x = builder.input(0).viewed(out.shape[0], weights.shape[0])
-    limits = bounds(arguments.activation)
+    bias, work = builder.input(2), weights.shape[1]
+    operations = x.shape[0] * weights.shape[0] * weights.shape[1]
+    if out.dtype == "float32":
+        limits = bounds(arguments.activation)
+        builder.emit(fully_connected, x, weights, bias, out, *limits, work=work, operations=operations)
+        return
+    output = builder.output_spec()
     builder.emit(
-        fully_connected,
+        fully_connected_quant8[weights.dtype],
         x,
         weights,
-        builder.input(2),
+        bias,
+        builder.temporary(*out.shape, dtype="int32"),
         out,
-        *limits,
-        work=weights.shape[1],
-        operations=x.shape[0] * weights.shape[0] * weights.shape[1],
+        arguments.input.zero_point,
+        arguments.input.scale * arguments.weights.scale / output.scale,
+        output.zero_point,
+        *quantized_bounds(arguments.activation, output),
+        work=work,
+        operations=operations,
     )

@@ -23,7 +23,7 @@ def bounds(activation: int) -> tuple[float, float]:
 
 def quantized_bounds(activation: int, spec: TensorSpec) -> tuple[int, int]:
     """The same for results as a quantised tensor of ``spec`` stores them, also kept within its type."""
-    limits = np.iinfo(spec.type.dtype)
+    limits = np.iinfo(spec.type.dtype.name)
 
     def stored(bound: float) -> int:
         scaled = np.float64(np.float32(bound) / np.float32(spec.scale))  # the division that LiteRT rounds

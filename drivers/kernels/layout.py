@@ -25,6 +25,8 @@ def permuted(builder: Builder, position: int, axes: Sequence[int], view: Sequenc
         )
     source = builder.input(position)
     source = source.viewed(*view or source.shape)
+    if list(axes) == sorted(axes):
+        return source
     target = builder.temporary(*(source.shape[axis] for axis in axes), dtype=source.dtype)
     emit_permute(builder, source, target, axes)
     return target

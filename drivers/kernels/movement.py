@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from drivers.engine.lowering import Builder
 from drivers.kernels.lookup import requantized
-from drivers.kernels.strided import View, emit_move, lowers_any, whole
+from drivers.kernels.strided import View, emit_joined, emit_move, lowers_any, whole
 from hal.operations.declaration import Arguments, integers
 from hal.operations.movement import permutation, reversed_axis
 from hal.types import OperationType
@@ -49,22 +47,12 @@ def _lower_tile(builder: Builder, arguments: Arguments) -> None:
 def _lower_concatenation(builder: Builder, arguments: Arguments) -> None:
     wanted = builder.output_spec()
     sources = [requantized(builder, position, spec, wanted) for position, spec in enumerate(arguments.inputs)]
-    _emit_joined(builder, [whole(source) for source in sources], arguments.axis)
+    emit_joined(builder, [whole(source) for source in sources], arguments.axis, whole(builder.output()))
 
 
 @lowers_any(OperationType.PACK)
 def _lower_pack(builder: Builder, arguments: Arguments) -> None:
     axis = arguments.axis
     sources = [builder.input(1 + position) for position in range(len(arguments.inputs))]
-    _emit_joined(builder, [whole(each, *each.shape[:axis], 1, *each.shape[axis:]) for each in sources], axis)
-
-
-def _emit_joined(builder: Builder, sources: Sequence[View], axis: int) -> None:
-    """Emit what writes ``sources`` to the operation's output, one after the other along ``axis``."""
-    out = whole(builder.output())
-    first = 0
-    for source in sources:
-        indices = [range(size) for size in source.shape]
-        indices[axis] = range(first, first + source.shape[axis])
-        emit_move(builder, source, out.part(*indices))
-        first += source.shape[axis]
+    views = [whole(each, *each.shape[:axis], 1, *each.shape[axis:]) for each in sources]
+    emit_joined(builder, views, axis, whole(builder.output()))

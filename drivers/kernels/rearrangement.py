@@ -45,8 +45,8 @@ def _lower_space_to_batch(builder: Builder, arguments: Arguments) -> None:
     if above or below or left or right:
         batches, height, width, depth = nhwc_shape(image.shape, arguments.nchw)
         shape = place(batches, above + height + below, left + width + right, depth, arguments.nchw)
-        around = ((0, 0), (above, below), (left, right))
-        around = ((0, 0), *around) if arguments.nchw else (*around, (0, 0))
+        none, rows, columns = (0, 0), (above, below), (left, right)
+        around = (none, none, rows, columns) if arguments.nchw else (none, rows, columns, none)
         padded = builder.temporary(*shape, dtype=image.dtype)
         emit_padded(builder, image, padded, around, zero_of(image, arguments.input.zero_point))
         image = padded

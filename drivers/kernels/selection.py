@@ -14,7 +14,8 @@ from hal.types import OperandType, OperationType
 def select(condition: I8x1, x: Anyx1, y: Anyx1, out: Anyx1, begin: int, end: int) -> None:
     """SELECT: out = x where the condition is true, y elsewhere."""
     for i in range(begin, end):
-        out[i] = x[i] if condition[i] != 0 else y[i]
+        first, second = x[i], y[i]  # both are read, so that the loop has no branch
+        out[i] = first if condition[i] != 0 else second
 
 
 @lowers(OperationType.SELECT, data=(OperandType.TENSOR_FLOAT32, OperandType.TENSOR_INT32))

@@ -91,7 +91,8 @@ def softmax_int8(x: I8x2, powers: I32x1, out: I8x2, begin: int, end: int) -> Non
         total = np.int64(0)
         for n in range(len(values)):
             total += rounding_shift(powers[greatest - values[n]], _SUM_BITS)
-        total = total if total < _ONE else np.int64(_ONE - 1)  # a longer row's results are all below half a step of the output
+        if total >= _ONE:  # a row so long that its results are all below half a step of the output
+            total = np.int64(_ONE - 1)
         leading_zeros = 0
         while total << leading_zeros < _ONE:
             leading_zeros += 1

@@ -107,6 +107,16 @@ def emit_move(builder: Builder, source: View, target: View) -> None:
     )
 
 
+def emit_joined(builder: Builder, sources: Sequence[View], axis: int, target: View) -> None:
+    """Emit what writes ``sources`` to ``target``, one after the other along ``axis``."""
+    first = 0
+    for source in sources:
+        indices = [range(size) for size in source.shape]
+        indices[axis] = range(first, first + source.shape[axis])
+        emit_move(builder, source, target.part(*indices))
+        first += source.shape[axis]
+
+
 def emit_fill(builder: Builder, value: Array, target: View) -> None:
     """Emit what writes ``value``, of rank 0, everywhere in ``target``."""
     everywhere = View(builder.table(value.reshape(1)), target.shape, (0,) * len(target.shape))

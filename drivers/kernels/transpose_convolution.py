@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from drivers.engine.abi import F32x1, F32x4, kernel
+from drivers.engine.abi import Anyx5, F32x1, F32x4, F32x5, I8x4, I32x1, I32x2, generic, helper, kernel
 from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.fused import bounds, clamped
-from drivers.kernels.layout import nhwc_input, nhwc_output, permuted
+from drivers.kernels.convolution import Convolution, emit_convolution, weights_by_group
+from drivers.kernels.fused import clamped
+from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, requantize
 from hal.operations.declaration import Arguments
+from hal.operations.layout import nhwc_shape
 from hal.operations.transpose_convolution import transpose_axes
 from hal.types import OperationType
+
+
+@helper
+def _gather(sums, image, weights, bias, y, x, stride_y, stride_x, zero):
+    """One pixel of TRANSPOSE_CONV_2D, at row ``y`` and column ``x`` of the padded output.
+
+    It gathers the inputs whose windows reach it.
+    """
+    for o in range(len(sums)):
+        sums[o] = bias[o]
+    for r in range(weights.shape[1]):
+        i, between = (y - r) // stride_y, (y - r) % stride_y
+        if between != 0 or i < 0 or i >= image.shape[0]:
+            continue
+        for s in range(weights.shape[2]):
+            j, between = (x - s) // stride_x, (x - s) % stride_x
+            if between == 0 and 0 <= j < image.shape[1]:
+                add_products(sums, image[i, j], weights[0, r, s], zero)
 
 
 @kernel
 def transpose_conv_2d(
     x: F32x4,
-    weights: F32x4,
+    weights: F32x5,
     bias: F32x1,
     out: F32x4,
     stride_y: int,
@@ -30,49 +48,56 @@ def transpose_conv_2d(
     begin: int,
     end: int,
 ) -> None:
-    """TRANSPOSE_CONV_2D with weights as [row, column, input channel, output channel].
+    """TRANSPOSE_CONV_2D with weights as [1, row, column, input channel, output channel].
 
-    A unit of work is a row of the output; each output gathers the inputs whose windows reach it.
+    A unit of work is a row of the output. Sums grow in the output itself.
     """
     least, most = np.float32(low), np.float32(high)
     for line in range(begin, end):
         batch, y = line // out.shape[1], line % out.shape[1]
         for column in range(out.shape[2]):
             sums = out[batch, y, column]
-            for o in range(len(sums)):
-                sums[o] = bias[o]
-            for r in range(weights.shape[0]):
-                i, between_y = (y + top - r) // stride_y, (y + top - r) % stride_y
-                if between_y != 0 or i < 0 or i >= x.shape[1]:
-                    continue
-                for s in range(weights.shape[1]):
-                    j, between_x = (column + left - s) // stride_x, (column + left - s) % stride_x
-                    if between_x != 0 or j < 0 or j >= x.shape[2]:
-                        continue
-                    for c in range(x.shape[3]):
-                        for o in range(len(sums)):
-                            sums[o] += x[batch, i, j, c] * weights[r, s, c, o]
+            _gather(sums, x[batch], weights, bias, y + top, column + left, stride_y, stride_x, np.float32(0))
             for o in range(len(sums)):
                 sums[o] = clamped(sums[o], least, most)
 
 
-@lowers(OperationType.TRANSPOSE_CONV_2D)
+@generic
+def transpose_conv_2d_quant8(
+    x: I8x4,
+    weights: Anyx5,
+    bias: I32x1,
+    sums: I32x2,
+    mantissas: I32x1,
+    exponents: I32x1,
+    out: I8x4,
+    stride_y: int,
+    stride_x: int,
+    top: int,
+    left: int,
+    zero: int,
+    out_zero: int,
+    low: int,
+    high: int,
+    begin: int,
+    end: int,
+) -> None:
+    """``transpose_conv_2d`` of 8-bit values; ``sums`` has a row for each unit of work."""
+    for line in range(begin, end):
+        batch, y = line // out.shape[1], line % out.shape[1]
+        for column in range(out.shape[2]):
+            _gather(sums[line], x[batch], weights, bias, y + top, column + left, stride_y, stride_x, zero)
+            requantize(sums[line], out[batch, y, column], mantissas, exponents, out_zero, low, high)
+
+
+@lowers(OperationType.TRANSPOSE_CONV_2D, data=FLOAT_AND_QUANT8)
 def _lower_transpose_conv_2d(builder: Builder, arguments: Arguments) -> None:
-    weights = permuted(builder, 1, (1, 2, 3, 0))
-    x = nhwc_input(builder, arguments.nchw)
-    vertical, horizontal = transpose_axes(arguments, x.shape[1], x.shape[2], weights.shape[0], weights.shape[1])
-    with nhwc_output(builder, arguments.nchw) as out:
-        builder.emit(
-            transpose_conv_2d,
-            x,
-            weights,
-            builder.input(2),
-            out,
-            vertical.stride,
-            horizontal.stride,
-            vertical.before,
-            horizontal.before,
-            *bounds(arguments.activation),
-            work=out.shape[0] * out.shape[1],
-            operations=math.prod(x.shape) * math.prod(weights.shape) // weights.shape[2],
-        )
+    weights = weights_by_group(builder, arguments.filter, groups=1)
+    _, height, width, _ = nhwc_shape(arguments.input.shape, arguments.nchw)
+    _, rows, columns, depth = arguments.filter.dimensions
+    vertical, horizontal = transpose_axes(arguments, height, width, rows, columns)
+    geometry = vertical.stride, horizontal.stride, vertical.before, horizontal.before
+    products = -(-rows // vertical.stride) * -(-columns // horizontal.stride) * depth
+    channels = (depth,), (weights.shape[4],)
+    convolution = Convolution(transpose_conv_2d, transpose_conv_2d_quant8, geometry, channels, products)
+    emit_convolution(builder, arguments, weights, convolution)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import resource
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +43,7 @@ def serve(
         _check_network(address, insecure)
     if local and base is None:
         base = runtime_directory()
+    _limit_memory()
     server = grpc.server(
         ThreadPoolExecutor(PREPARED_MODELS + CALLS),
         options=[
@@ -62,6 +65,14 @@ def serve(
     server.start()
     ready(address if local else f"{address.rpartition(':')[0]}:{port}")
     server.wait_for_termination()
+
+
+def _limit_memory() -> None:
+    """Have allocations beyond the machine's memory fail, which a client hears of, instead of ending the process."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = physical if most == resource.RLIM_INFINITY else min(physical, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, most))
 
 
 def _check_network(address: str, insecure: bool) -> None:

@@ -30,7 +30,7 @@ from hal.errors import (
 )
 from hal.model import Model, byte_size
 from hal.types import OperandType, PreferenceCode, Priority
-from hal.validation import validate_model, validate_request
+from hal.validation import validate_model, validate_output, validate_request
 from hal.wire import (
     bytes_from_wire,
     capabilities_to_wire,
@@ -178,7 +178,7 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
             return given  # too many outputs: validation says so
         operand = model.main.operands[model.main.outputs[index]]
         assert isinstance(operand.type, OperandType)
-        dimensions = given.dimensions or operand.dimensions
+        dimensions = validate_output(model, index, Argument(np.zeros(0, np.uint8), None, given.dimensions))
         return Argument(np.zeros(byte_size(operand.type, dimensions), np.uint8), None, given.dimensions)
 
 

@@ -94,11 +94,11 @@ def _word(keys: Array, at: int) -> Array:
 
 
 def _rotated(values: Array, bits: int) -> Array:
-    return (values >> np.uint64(bits)) | (values << np.uint64(64 - bits))
+    return np.asarray((values >> np.uint64(bits)) | (values << np.uint64(64 - bits)))
 
 
 def _shift_mixed(values: Array) -> Array:
-    return values ^ (values >> np.uint64(47))
+    return np.asarray(values ^ (values >> np.uint64(47)))
 
 
 def _combined(first: Array, second: Array, factor: Array | np.uint64) -> Array:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tools.cli import output
 
 if TYPE_CHECKING:
-    from hal.device import Device, Progress
+    from hal.device import Device
     from tools.conformance.modes import Mode
     from tools.conformance.trial import Outcome, Report, Trial
 
@@ -73,10 +73,10 @@ def execute(arguments: argparse.Namespace) -> None:
     from tools.conformance.trial import Report
     from tools.conformance.workers import run_trials
 
-    with output.progress_shown("reading cases") as progress:
+    with output.progress_shown("preparing cases"):
         device = _device(arguments.device)
         report = Report(device.info, device.capabilities())
-        trials = matching(_trials(arguments, progress), arguments.k)
+        trials = matching(_trials(arguments), arguments.k)
     if not trials:
         raise BadDataError(f"no case applies: none in this mode has '{arguments.k}' in its name")
     start = time.monotonic()
@@ -97,11 +97,22 @@ def _device(name: str) -> Device:
     return device(name.partition("=")[0])
 
 
-def _trials(arguments: argparse.Namespace, progress: Progress) -> list[Trial]:
+def _trials(arguments: argparse.Namespace) -> list[Trial]:
     from tools.conformance.running import planned
 
     modes = _chosen_modes(arguments.mode)
     trials: list[Trial] = []
+    unspecified = not (arguments.generated or arguments.invalid or arguments.vectors or arguments.aosp)
+    if arguments.generated or unspecified:
+        from tools.conformance.generated.graphs import graph_trials
+        from tools.conformance.generated.operations import operation_trials
+
+        seeds = range(arguments.seed, arguments.seed + arguments.cases)
+        trials += [*operation_trials(seeds, modes), *graph_trials(seeds, modes)]
+    if arguments.invalid or unspecified:
+        from tools.conformance.invalid.trials import invalid_trials
+
+        trials += invalid_trials(arguments.seed)
     if arguments.vectors is not None:
         from tools.conformance.vectors import read_cases
 

@@ -30,12 +30,13 @@ def read_cases(directory: Path) -> Iterator[Case]:
     for path in paths:
         try:
             cases = json.loads(gzip.decompress(path.read_bytes()))
-            yield from (_case(path.parent.name, case) for case in cases)
+            yield from (recorded_case(path.parent.name, case) for case in cases)
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise BadDataError(f"{path} is not a file of recorded vectors: {error}") from error
 
 
-def _case(version: str, case: dict[str, Any]) -> Case:
+def recorded_case(version: str, case: dict[str, Any]) -> Case:
+    """The case in a record of the specification's ``version``."""
     main = case["main"]
     model = Model(_subgraph(main), tuple(_subgraph(subgraph) for subgraph in case["referenced"]), bool(case["relaxed"]))
     operands = main["operands"]

@@ -43,7 +43,7 @@ def test_a_second_start_compiles_nothing(cache, tmp_path):
     [lambda code: code[:-100], lambda code: code[:200] + bytes([code[200] ^ 1]) + code[201:], lambda code: b""],
 )
 def test_a_damaged_file_is_compiled_again(cache, tmp_path, damage):
-    (path,) = cache.glob("kernels/*/activation.clamp")
+    (path,) = cache.glob("kernels/*/activation.clamp.float32")
     path.write_bytes(damage(path.read_bytes()))
     assert run(cache, tmp_path) == "[array([0., 2.], dtype=float32)] True"
     assert run(cache, tmp_path) == "[array([0., 2.], dtype=float32)] False"

@@ -7,12 +7,11 @@ from drivers.cpu.device import CpuDevice
 from hal.model import Lifetime, Model, Operand, Operation, Subgraph
 from hal.types import OperandType
 from hal.types import OperationType as O
+from tests.litert import reference_outputs
 from tests.support import execute, prepare
-from tests.tools.importers.tflite_writer import Graph, Op, T, Writer
+from tests.tools.importers.tflite_writer import Graph, Op, T
 
 INT8 = OperandType.TENSOR_QUANT8_ASYMM_SIGNED
-ACTIVATIONS = {0: 0, 1: 1, 2: 2, 3: 3}
-"""NNAPI's code of each fused activation, and TFLite's."""
 
 
 @pytest.fixture(scope="module")
@@ -20,29 +19,15 @@ def device():
     return CpuDevice()
 
 
-@pytest.fixture(scope="module")
-def litert():
-    """Runs one operator on int8 tensors, given and returned as (values, scale, zero point)."""
-    interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not installed")
-
-    def run(name, options, inputs, result):
-        tensors = [
-            T(values.shape, "INT8", quantization=([scale], [zero_point], 0))
-            for values, scale, zero_point in (*inputs, result)
-        ]
-        positions = list(range(len(inputs)))
-        graph = Graph(tensors, [Op(name, positions, [len(inputs)], options)], positions)
-        runner = interpreter.Interpreter(
-            model_content=Writer().file([graph]),
-            experimental_op_resolver_type=interpreter.OpResolverType.BUILTIN_REF,
-        )
-        runner.allocate_tensors()
-        for position, (values, _, _) in zip(runner.get_input_details(), inputs):
-            runner.set_tensor(position["index"], values)
-        runner.invoke()
-        return runner.get_tensor(runner.get_output_details()[0]["index"])
-
-    return run
+def litert(name, options, inputs, result):
+    """What LiteRT makes of one operator on int8 tensors, given as (values, scale, zero point)."""
+    tensors = [
+        T(values.shape, "INT8", quantization=([scale], [zero_point], 0))
+        for values, scale, zero_point in (*inputs, result)
+    ]
+    positions = list(range(len(inputs)))
+    graph = Graph(tensors, [Op(name, positions, [len(inputs)], options)], positions)
+    return reference_outputs(graph, [values for values, _, _ in inputs])[0]
 
 
 class Draw:
@@ -79,7 +64,7 @@ def ours(device, operation_type, inputs, scalars, result):
 
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("name", ["ADD", "SUB", "MUL"])
-def test_arithmetic(device, litert, name, seed):
+def test_arithmetic(device, name, seed):
     draw = Draw(seed)
     first, second, combined = draw.shapes()
     inputs = [draw.tensor(first), draw.tensor(second)]
@@ -87,14 +72,14 @@ def test_arithmetic(device, litert, name, seed):
     largest = one * other * 127 if name == "MUL" else one + other
     result = draw.tensor(combined)
     result = result[0], np.float32(largest * draw.random.uniform(0.2, 1.5)), result[2]
-    activation = seed % 4
+    activation = seed % 4  # NNAPI and TFLite count them alike
     expected = litert(name, (f"{name.title()}Options", {"FusedActivationFunction": activation}), inputs, result)
     actual = ours(device, O[name], inputs, [activation], result)
     np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_softmax(device, litert, seed):
+def test_softmax(device, seed):
     draw = Draw(seed)
     shape = (*draw.random.integers(1, 5, draw.random.integers(0, 3)), draw.random.integers(1, 400))
     inputs = [draw.tensor(shape)]
@@ -107,7 +92,7 @@ def test_softmax(device, litert, seed):
 
 @pytest.mark.parametrize("seed", range(100))
 @pytest.mark.parametrize(("name", "scale", "zero_point"), [("LOGISTIC", 1 / 256, -128), ("TANH", 1 / 128, 0)])
-def test_function_of_all_values(device, litert, name, scale, zero_point, seed):
+def test_function_of_all_values(device, name, scale, zero_point, seed):
     _, input_scale, input_zero_point = Draw(seed).tensor(())
     values = np.arange(-128, 128, dtype=np.int8)
     result = values, np.float32(scale), zero_point
@@ -117,7 +102,7 @@ def test_function_of_all_values(device, litert, name, scale, zero_point, seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_prelu(device, litert, seed):
+def test_prelu(device, seed):
     draw = Draw(seed)
     shape = draw.random.integers(1, 7, 4)
     inputs = [draw.tensor(shape), draw.tensor((1, 1, shape[3]))]

@@ -30,12 +30,12 @@ Quantization = tuple[float, int]
 
 
 def assembled(
-    operation_type: OperationType, draw: Draw, operands: Sequence[Given]
+    operation_type: OperationType, draw: Draw, operands: Sequence[Given], *, all_known: bool = False
 ) -> tuple[Model, tuple[Array | None, ...]]:
-    """The model, and the values of its inputs."""
+    """The model, and the values of its inputs. ``all_known``: no dimensions are left open."""
     declaration = DECLARATIONS[operation_type]
-    dimensions_known = not draw.chance(_UNKNOWN_SIZES)
-    rank_known = not draw.chance(_UNKNOWN_RANK)
+    dimensions_known = all_known or not draw.chance(_UNKNOWN_SIZES)
+    rank_known = all_known or not draw.chance(_UNKNOWN_RANK)
     placed, inputs, values = [], [], []
     for index, each in enumerate(operands):
         if each.value is None:

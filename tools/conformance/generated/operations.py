@@ -28,11 +28,11 @@ _MEANINGLESS = {OperationType.LSTM: frozenset({0})}
 """Outputs whose values mean nothing: LSTM's scratch buffer."""
 
 
-def operation_case(subject: Subject, seed: int) -> Case:
-    """The case that ``seed`` makes."""
+def operation_case(subject: Subject, seed: int, *, all_known: bool = False) -> Case:
+    """The case that ``seed`` makes. ``all_known``: no dimensions are left open."""
     operation_type, data_type = subject.operation, subject.data_type
     draw = Draw(np.random.default_rng([seed, operation_type, data_type]), data_type)
-    model, inputs = assembled(operation_type, draw, GENERATORS[operation_type](draw))
+    model, inputs = assembled(operation_type, draw, GENERATORS[operation_type](draw), all_known=all_known)
     return Case(
         case_name(subject, seed),
         model,

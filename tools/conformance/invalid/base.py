@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
 from hal import reference
 from hal.device import Bytes
 from hal.errors import BadDataError
+from hal.memory import Region
 from hal.model import Location, Model
 from hal.types import ResultCode
 from hal.validation import validate_model
 from hal.wire import model_from_wire, model_to_wire
 from protos.nnhal.v1 import model_pb2
+from runtime.process import folder
 from tools.conformance.case import Array, Case, Subject
 from tools.conformance.invalid.probe import Probe
 
@@ -67,6 +69,22 @@ class Base:
             if probe not in self._supported:
                 self._supported[probe] = probe.supported(self.message)
             return self._supported[probe]
+
+
+def typed(operand: model_pb2.Operand, operand_type: int) -> None:
+    """Give a message's operand a type, maybe one that there is not."""
+    operand.type = operand_type  # type: ignore[assignment]
+
+
+def living(operand: model_pb2.Operand, lifetime: int) -> None:
+    """Give a message's operand a lifetime, maybe one that there is not."""
+    operand.lifetime = lifetime  # type: ignore[assignment]
+
+
+@cache
+def shared_region() -> Region:
+    """Real shared memory of this process, for places in it that are none."""
+    return Region.create(folder(), 1 << 20)
 
 
 def canonical(message: model_pb2.Model) -> Model:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
+from typing import TypeVar
 
 from hal.model import Lifetime, Operand
 from hal.types import OperandType, ResultCode
 from protos.nnhal.v1 import model_pb2
-from tools.conformance.invalid.base import BAD_DATA, Base, Change, Mutation
+from tools.conformance.invalid.base import BAD_DATA, Base, Change, Mutation, living, shared_region
 
-_MEMORY = BAD_DATA | {ResultCode.UNMAPPABLE}
+MEMORY_CODES = BAD_DATA | {ResultCode.UNMAPPABLE}
+"""What bad places in memory may be refused with."""
+
 _FAR = 2**32 - 1
+_Number = TypeVar("_Number", int, float)
 _NOT_POSITIVE = (0.0, -1.0, math.nan, math.inf)
 
-BAD_REGIONS = ("", "nothing", "../../etc/passwd", "/etc/passwd", "app-1-00000000/r0", "app-1-0/../r1", "x" * 5000)
+_BAD_REGIONS = ("", "nothing", "../../etc/passwd", "/etc/passwd", "app-1-00000000/r0", "app-1-0/../r1", "x" * 5000)
 """Names that no shared-memory region has."""
 
 
@@ -46,7 +50,7 @@ def _structure(base: Base) -> Iterator[Mutation]:
         first = main.operations[0]
         main.operands.add().CopyFrom(main.operands[first.inputs[position]])
         middle = len(main.operands) - 1
-        main.operands[middle].lifetime = Lifetime.TEMPORARY_VARIABLE.value
+        living(main.operands[middle], Lifetime.TEMPORARY_VARIABLE)
         main.operands[middle].ClearField("location")
         second = main.operations.add()
         second.CopyFrom(first)
@@ -78,8 +82,8 @@ def _structure(base: Base) -> Iterator[Mutation]:
         yield changed("a constant among the outputs", lambda main: main.outputs.append(constants[0]))
 
 
-def _set(field: object, position: int, value: int) -> None:
-    field[position] = value  # type: ignore[index] -- a repeated field
+def _set(field: MutableSequence[_Number], position: int, value: _Number) -> None:
+    field[position] = value
 
 
 def _indexes(base: Base) -> Iterator[Mutation]:
@@ -134,8 +138,6 @@ def _lifetimes(where: str, index: int, operand: Operand) -> Iterator[Mutation]:
     for lifetime in Lifetime:
         if lifetime in (operand.lifetime, Lifetime.CONSTANT_COPY, Lifetime.CONSTANT_REFERENCE, Lifetime.NO_VALUE):
             continue
-        if operand.lifetime is Lifetime.NO_VALUE and lifetime is Lifetime.SUBGRAPH:
-            continue  # of another type than MODEL: broken too, but as the next one
         yield Mutation(f"{where} of lifetime {lifetime.name}", _on(index, _living(lifetime.value)))
     if not operand.is_constant:
         for lifetime in (Lifetime.CONSTANT_COPY, Lifetime.CONSTANT_REFERENCE):
@@ -182,11 +184,15 @@ def _per_channel(where: str, index: int, rank: int) -> Iterator[Mutation]:
 
     yield Mutation(f"{where}, no scales by channel", _on(index, lambda operand: operand.ClearField("per_channel")))
     yield on("a channel's scale more", lambda scales: scales.scales.append(1.0))
-    yield on("a channel's scale fewer", lambda scales: scales.scales.pop())
+    yield on("a channel's scale fewer", _without_a_scale)
     for dimension in (rank, _FAR):
         yield on(f"channels in dimension {dimension}", _channel_dim(dimension))
     for scale in _NOT_POSITIVE:
         yield on(f"a channel's scale {scale}", _channel_scale(scale))
+
+
+def _without_a_scale(scales: model_pb2.PerChannelQuantization) -> None:
+    del scales.scales[-1]
 
 
 def _channel_dim(dimension: int) -> Callable[[model_pb2.PerChannelQuantization], None]:
@@ -194,7 +200,7 @@ def _channel_dim(dimension: int) -> Callable[[model_pb2.PerChannelQuantization],
 
 
 def _channel_scale(scale: float) -> Callable[[model_pb2.PerChannelQuantization], None]:
-    return lambda scales: _set(scales.scales, 0, scale)  # type: ignore[func-returns-value]
+    return lambda scales: _set(scales.scales, 0, scale)
 
 
 def _sizes(where: str, index: int, operand: Operand, operand_type: OperandType) -> Iterator[Mutation]:
@@ -215,8 +221,8 @@ def _sizes(where: str, index: int, operand: Operand, operand_type: OperandType) 
 def _constants(where: str, index: int) -> Iterator[Mutation]:
     """Values that are too short, too long, or nowhere."""
 
-    def held(name: str, change: Callable[[model_pb2.Location], None]) -> Mutation:
-        return Mutation(f"{where}, {name}", _on(index, lambda operand: change(operand.location)), _MEMORY)
+    def held(name: str, change: Callable[[model_pb2.Location], None], codes: frozenset[ResultCode]) -> Mutation:
+        return Mutation(f"{where}, {name}", _on(index, lambda operand: change(operand.location)), codes)
 
     def cut(location: model_pb2.Location) -> None:
         location.inline = location.inline[:-1]
@@ -227,17 +233,38 @@ def _constants(where: str, index: int) -> Iterator[Mutation]:
     def emptied(location: model_pb2.Location) -> None:
         location.inline = b""
 
-    yield held("a value one byte short", cut)
-    yield held("a value one byte long", stretched)
-    yield held("an empty value", emptied)
+    yield held("a value one byte short", cut, BAD_DATA)
+    yield held("a value one byte long", stretched, BAD_DATA)
+    yield held("an empty value", emptied, BAD_DATA)
     yield Mutation(f"{where}, a value nowhere", _on(index, lambda operand: operand.ClearField("location")))
-    for region in BAD_REGIONS:
-        yield held(f"a value in region '{region[:20]}'", _elsewhere(region))
+    for name, misplace in misplacements().items():
+        yield held(f"a value in {name}", misplace, MEMORY_CODES)
 
 
-def _elsewhere(region: str) -> Callable[[model_pb2.Location], None]:
-    def change(location: model_pb2.Location) -> None:
-        length = len(location.inline)
-        location.shared.region, location.shared.offset, location.shared.length = region, 0, length
+def misplacements() -> dict[str, Callable[[model_pb2.Location], None]]:
+    """Changes of a location of inline bytes to places in shared memory that are none."""
 
-    return change
+    def elsewhere(region: str) -> Callable[[model_pb2.Location], None]:
+        def change(location: model_pb2.Location) -> None:
+            length = len(location.inline)
+            location.shared.region, location.shared.offset, location.shared.length = region, 0, length
+
+        return change
+
+    def within(place: Callable[[int, int], tuple[int, int]]) -> Callable[[model_pb2.Location], None]:
+        def change(location: model_pb2.Location) -> None:
+            region = shared_region()
+            offset, length = place(region.data.size, len(location.inline))
+            location.shared.region, location.shared.offset, location.shared.length = region.name, offset, length
+
+        return change
+
+    return {
+        **{f"region '{name[:20]}'": elsewhere(name) for name in _BAD_REGIONS},
+        "a region, after its end": within(lambda size, length: (size, length)),
+        "a region, beyond its end": within(lambda size, length: (size - length + 1, length)),
+        "a region, at the end of all numbers": within(lambda size, length: (2**64 - 1, length)),
+        "a region, longer than all numbers": within(lambda size, length: (1, 2**64 - 1)),
+        "a region, one byte too many": within(lambda size, length: (0, length + 1)),
+        "a region, one byte too few": within(lambda size, length: (0, length - 1)),
+    }

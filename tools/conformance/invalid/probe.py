@@ -54,8 +54,8 @@ class Probe:
     def __init__(self, address: str) -> None:
         self.is_local = address.startswith("unix:")
         options = [("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
-        self.channel = grpc.insecure_channel(address, options=options)
-        self.stub = device_pb2_grpc.DeviceStub(self.channel)
+        self._channel = grpc.insecure_channel(address, options=options)
+        self.stub = device_pb2_grpc.DeviceStub(self._channel)
 
     def supported(self, model: model_pb2.Model) -> bool:
         """Whether the driver takes every operation of a valid model."""
@@ -84,6 +84,12 @@ class Probe:
         """Have it execute."""
         return attempt(lambda: self.stub.Execute(request, timeout=_LIMIT))
 
+    def send(self, method: str, data: bytes) -> None:
+        """Send bytes as they are, and read all that comes back."""
+        call = self._channel.unary_stream(f"/nnhal.v1.Device/{method}", _as_it_is, _as_it_is)
+        for _ in call(data, timeout=_LIMIT):
+            pass
+
     @contextlib.contextmanager
     def prepared(self, model: model_pb2.Model) -> Iterator[int]:
         """A valid model, prepared: its token."""
@@ -97,6 +103,10 @@ class Probe:
             yield next(update.prepared_model for update in call if update.WhichOneof("update") == "prepared_model")
         finally:
             call.cancel()
+
+
+def _as_it_is(data: bytes) -> bytes:
+    return data
 
 
 def probe_of(device: Device) -> Probe:
@@ -115,12 +125,16 @@ def attempt(call: Callable[[], object]) -> Answer:
     try:
         call()
     except grpc.RpcError as error:
-        assert isinstance(error, grpc.Call)
-        status = rpc_status.from_call(error)
-        for detail in status.details if status is not None else ():
-            message = device_pb2.Error()
-            if detail.Unpack(message):
-                known = message.code in ResultCode.__members__.values()
-                return Answer(False, ResultCode(message.code) if known else None, error.code(), message.message)
-        return Answer(False, None, error.code(), error.details() or "")
+        return _refusal(error)
     return Answer(True)
+
+
+def _refusal(error: grpc.RpcError) -> Answer:
+    assert isinstance(error, grpc.Call)
+    status = rpc_status.from_call(error)
+    for detail in status.details if status is not None else ():
+        message = device_pb2.Error()
+        if detail.Unpack(message):
+            known = message.code in ResultCode.__members__.values()
+            return Answer(False, ResultCode(message.code) if known else None, error.code(), message.message)
+    return Answer(False, None, error.code(), error.details() or "")

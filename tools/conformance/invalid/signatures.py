@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from hal.errors import BadDataError
-from hal.model import Lifetime, Operand
+from hal.model import CONSTANT_LIFETIMES, Lifetime, Operand
 from hal.operations import DECLARATIONS
 from hal.types import OperandType
 from protos.nnhal.v1 import model_pb2
-from tools.conformance.invalid.base import Base, Change, Mutation, breaks_a_rule, canonical
+from tools.conformance.invalid.base import Base, Change, Mutation, breaks_a_rule, canonical, living, typed
 
 _WRONG_TYPES = 2
 """How many types are tried in place of the right one."""
@@ -55,12 +55,12 @@ def _retyped(index: int, operand_type: OperandType) -> Change:
 
     def change(message: model_pb2.Model) -> None:
         operand = message.main.operands[index]
-        operand.type = operand_type.value
+        typed(operand, operand_type)
         operand.scale, operand.zero_point = (0.5 if operand_type.has_scale else 0.0), 0
         operand.ClearField("per_channel")
         operand.ClearField("subgraph")
-        if operand.lifetime == Lifetime.SUBGRAPH:
-            operand.lifetime = Lifetime.CONSTANT_COPY.value
+        if int(operand.lifetime) == Lifetime.SUBGRAPH:
+            living(operand, Lifetime.CONSTANT_COPY)
         if not operand_type.is_tensor:
             del operand.dimensions[:]
         elif not operand.dimensions:
@@ -72,7 +72,7 @@ def _retyped(index: int, operand_type: OperandType) -> Change:
 
 def refill(operand: model_pb2.Operand) -> None:
     """Give a constant as many bytes as its type and dimensions say."""
-    if operand.lifetime in (Lifetime.CONSTANT_COPY, Lifetime.CONSTANT_REFERENCE):
+    if int(operand.lifetime) in CONSTANT_LIFETIMES:
         size = math.prod(operand.dimensions) * OperandType(operand.type).dtype.itemsize
         operand.location.inline = operand.location.inline[:size].ljust(size, b"\1")
 
@@ -122,7 +122,7 @@ def _relations(base: Base, where: str, index: int, operand: Operand) -> Iterator
 def _omitted(base: Base, where: str, index: int) -> Iterator[Mutation]:
     def change(message: model_pb2.Model) -> None:
         operand = message.main.operands[index]
-        operand.lifetime = Lifetime.NO_VALUE.value
+        living(operand, Lifetime.NO_VALUE)
         operand.ClearField("location")
         message.main.inputs[:] = [each for each in message.main.inputs if each != index]
 
@@ -173,7 +173,7 @@ def _counts(base: Base, kind: str) -> Iterator[Mutation]:
 def _copied(message: model_pb2.Model, index: int) -> int:
     operand = message.main.operands.add()
     operand.CopyFrom(message.main.operands[index])
-    operand.lifetime = Lifetime.TEMPORARY_VARIABLE.value
+    living(operand, Lifetime.TEMPORARY_VARIABLE)
     return len(message.main.operands) - 1
 
 

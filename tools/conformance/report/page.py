@@ -78,13 +78,8 @@ def page(report: Report) -> str:
 
 def _device_line(info: DeviceInfo) -> str:
     extensions = f"extensions {', '.join(info.extensions)}" if info.extensions else "no extensions"
-    words = (
-        f"version {info.version}",
-        f"type {info.type.name}",
-        f"feature level {info.feature_level.name}",
-        extensions,
-    )
-    return escape(" · ".join(words))
+    level = f"feature level {info.feature_level.name.removeprefix('LEVEL_')}"
+    return escape(" · ".join((f"version {info.version}", f"type {info.type.name}", level, extensions)))
 
 
 def _tiles(report: Report) -> str:
