@@ -300,20 +300,23 @@ def test_needed_arguments_can_not_be_left_out(execution: Execution) -> None:
 
 
 def test_optional_inputs_can_be_left_out(device: Any) -> None:
+    """LSH_PROJECTION's weight is optional."""
     model = Model()
-    for kind in (T.TENSOR_FLOAT32, T.TENSOR_FLOAT32, T.TENSOR_FLOAT32):
-        model.add_operand(kind, (2,))
-    model.add_operation(OperationType.LSH_PROJECTION, [0, 1], [2])  # no declaration says what it needs
-    model.identify_inputs_and_outputs([0, 1], [2])
+    hashes, given, weight = (model.add_operand(T.TENSOR_FLOAT32, each) for each in ((2, 2), (2,), (2,)))
+    kind, projected = model.add_operand(T.INT32), model.add_operand(T.TENSOR_INT32, (2,))
+    model.set_operand_value(kind, np.int32(3))
+    model.add_operation(OperationType.LSH_PROJECTION, [hashes, given, weight, kind], [projected])
+    model.identify_inputs_and_outputs([hashes, given, weight], [projected])
     model.finish()
     execution = Execution(compiled(model, device))
-    execution.set_input(0, np.zeros(2, np.float32))
-    execution.set_input(1, None)
-    execution.set_output(0, np.zeros(2, np.float32))
+    execution.set_input(0, np.zeros((2, 2), np.float32))
+    execution.set_input(1, np.zeros(2, np.float32))
+    execution.set_input(2, None)
+    execution.set_output(0, np.zeros(2, np.int32))
     device.on_execute = raising(DeadObjectError("as far as the device"))
     with pytest.raises(DeadObjectError):
         execution.compute()
-    assert [argument.data is None for argument in device.requests[0].inputs] == [False, True]
+    assert [argument.data is None for argument in device.requests[0].inputs] == [False, False, True]
 
 
 def test_buffers_of_bytes_serve_too(compilation: Compilation) -> None:
