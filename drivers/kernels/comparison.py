@@ -7,8 +7,8 @@ import numpy as np
 from drivers.engine.abi import helper
 from drivers.engine.lowering import Builder, lowers
 from drivers.engine.program import Tensor
-from drivers.kernels.lookup import emit_lookup, real
 from drivers.kernels.pointwise import broadcasting, emit_broadcasting
+from drivers.kernels.tables import emit_lookup, real
 from hal.operations.declaration import Arguments, Array
 from hal.types import OperandType, OperationType
 

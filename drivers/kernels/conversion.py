@@ -9,9 +9,9 @@ import numpy as np
 from drivers.engine.abi import F32x1, F32x3, I8x3, helper, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.kernels.fused import clamped
-from drivers.kernels.lookup import STORED, emit_lookup
 from drivers.kernels.pointwise import emit_mapping, mapping
 from drivers.kernels.strided import emit_move, whole
+from drivers.kernels.tables import STORED, emit_lookup
 from hal.operations.declaration import Arguments
 from hal.types import OperandType, OperationType
 

@@ -8,8 +8,8 @@ from drivers.engine.abi import helper
 from drivers.engine.lowering import Builder, lowers
 from drivers.kernels.fixed_point import multiplier, rescaled
 from drivers.kernels.fused import bounds, clamped, quantized_bounds
-from drivers.kernels.lookup import requantized
 from drivers.kernels.pointwise import broadcasting, emit_broadcasting, greater, less
+from drivers.kernels.tables import requantized
 from hal.operations.declaration import Arguments
 from hal.types import OperandType, OperationType
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from drivers.engine.lowering import Builder
-from drivers.kernels.lookup import requantized
 from drivers.kernels.strided import View, emit_joined, emit_move, lowers_any, whole
+from drivers.kernels.tables import requantized
 from hal.operations.declaration import Arguments, integers
 from hal.operations.movement import permutation, reversed_axis
 from hal.types import OperationType

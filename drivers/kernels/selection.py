@@ -5,7 +5,7 @@ from __future__ import annotations
 from drivers.engine.abi import Anyx1, I8x1, generic
 from drivers.engine.lowering import Builder, lowers
 from drivers.engine.program import Tensor
-from drivers.kernels.lookup import requantized
+from drivers.kernels.tables import requantized
 from hal.operations.declaration import Arguments
 from hal.types import OperandType, OperationType
 
