@@ -73,6 +73,7 @@ def execute(arguments: argparse.Namespace) -> None:
     from tools.conformance.trial import Report
     from tools.conformance.workers import run_trials
 
+    _check_writable([arguments.json, arguments.junit, arguments.html])
     with output.progress_shown("preparing cases"):
         device = _device(arguments.device)
         report = Report(device.info, device.capabilities())
@@ -87,6 +88,18 @@ def execute(arguments: argparse.Namespace) -> None:
     _print(report)
     if report.failures:
         raise OpFailedError(f"{len(report.failures):,} of {len(trials):,} cases failed on {report.info.name}")
+
+
+def _check_writable(paths: Sequence[Path | None]) -> None:
+    """Refuse files that can't be written before anything takes time: ``BadDataError``."""
+    from hal.errors import BadDataError
+
+    for path in paths:
+        if path is not None:
+            try:
+                path.open("a").close()
+            except OSError as error:
+                raise BadDataError(f"{path} can't be written: {error.strerror}") from error
 
 
 def _device(name: str) -> Device:
@@ -117,6 +130,10 @@ def _trials(arguments: argparse.Namespace) -> list[Trial]:
         from tools.conformance.vectors import read_cases
 
         trials += planned("vectors", read_cases(arguments.vectors), modes)
+    if arguments.aosp is not None:
+        from tools.conformance.aosp.reader import aosp_trials
+
+        trials += aosp_trials(arguments.aosp, modes)
     return trials
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.conformance.aosp.language import Kind, LanguageError, Model, Operand
@@ -47,8 +47,8 @@ class Example:
             inputs, outputs = feed
             return dict(inputs), dict(outputs)
         return (
-            {operand: feed[operand] for operand in self.model.of_kind(Kind.INPUT)},
-            {operand: feed[operand] for operand in self.model.of_kind(Kind.OUTPUT)},
+            {operand: _given(feed, operand) for operand in self.model.of_kind(Kind.INPUT)},
+            {operand: _given(feed, operand) for operand in self.model.of_kind(Kind.OUTPUT)},
         )
 
     @staticmethod
@@ -162,6 +162,12 @@ class Example:
         """Say that constants are to stay constants and inputs inputs."""
         self.varies_lifetimes = False
         return self
+
+
+def _given(feed: Mapping[Operand, Any], operand: Operand) -> Any:
+    if operand not in feed:
+        raise LanguageError(f"an example has no value for '{operand.name}'")
+    return feed[operand]
 
 
 def _origin_and_rank(operands: Sequence[Operand]) -> tuple[int, int]:

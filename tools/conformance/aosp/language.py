@@ -28,11 +28,12 @@ class LanguageError(Exception):
 
 
 class SymmPerChannelQuantParams:
-    """Scales by channel."""
+    """Scales by channel; with ``hide``, only for turning values into integers, and not part of the model."""
 
     def __init__(self, channelDim: int, scales: Sequence[float], hide: bool = False) -> None:
         self.channelDim = channelDim
         self.scales = list(scales)
+        self.hide = hide
 
     def broadcast(self, rank: int) -> Array:
         """The scales in a shape that multiplies a tensor of ``rank``."""
@@ -77,8 +78,19 @@ def _declared_type(kind: Any, shape: Any, extra: SymmPerChannelQuantParams | Non
     name, dimensions, *rest = kind
     if isinstance(dimensions, str):
         dimensions = _parsed(dimensions)[0]
-    scale, zero_point, per_channel = (*rest, *(0.0, 0, None)[len(rest) :])
-    return Type(name, list(dimensions), float(scale), int(zero_point), per_channel or extra)
+    complete = quantized_type(name, dimensions, *rest)
+    return complete if complete.extraParams is not None else complete._replace(extraParams=extra)
+
+
+def quantized_type(
+    name: str,
+    dimensions: Iterable[int],
+    scale: Any = 0.0,
+    zero_point: Any = 0,
+    extra: SymmPerChannelQuantParams | None = None,
+) -> Type:
+    """A type of its parts, of which the last ones may be missing."""
+    return Type(name, list(dimensions), float(scale), int(zero_point), extra)
 
 
 def _parsed(shape: str) -> tuple[list[int], float, int]:

@@ -132,14 +132,13 @@ def _records(name: str, example: Example, names: _Names) -> Iterator[dict[str, A
             except SkipVariation:
                 continue
             called = names.unique(name, example.model.name, example.name, *map(_called, chosen))
-            referenced: list[Model] = []
-            main = _subgraph(model, referenced)
+            referenced = _referenced(model, [])
             yield {
                 "name": called,
                 "relaxed": model.is_relaxed,
                 "expect_failure": example.must_fail,
                 "multinomial_tolerance": example.multinomial_tolerance,
-                "main": main,
+                "main": _subgraph(model, referenced),
                 "referenced": [_subgraph(each, referenced) for each in referenced],
             }
 
@@ -156,8 +155,17 @@ def _feed(model: Model, feed: Feed) -> None:
         operand.SetValue([0] * operand.type.size if operand.is_ignored else outputs[operand])
 
 
-def _subgraph(model: Model, referenced: list[Model]) -> dict[str, Any]:
-    """The model as a record; models that it refers to are numbered in ``referenced``."""
+def _referenced(model: Model, found: list[Model]) -> list[Model]:
+    """``found``, and the models that ``model`` refers to, each before those that it refers to itself."""
+    for operand in model.operands:
+        if isinstance(operand, SubgraphReference) and all(operand.model is not each for each in found):
+            found.append(operand.model)
+            _referenced(operand.model, found)
+    return found
+
+
+def _subgraph(model: Model, referenced: Sequence[Model]) -> dict[str, Any]:
+    """The model as a record; models that it refers to have their number in ``referenced``."""
     model.sort()
     numbers = {operand.key: number for number, operand in enumerate(model.operands)}
     return {
@@ -175,7 +183,7 @@ def _subgraph(model: Model, referenced: list[Model]) -> dict[str, Any]:
     }
 
 
-def _operand(operand: Operand, referenced: list[Model]) -> dict[str, Any]:
+def _operand(operand: Operand, referenced: Sequence[Model]) -> dict[str, Any]:
     record: dict[str, Any] = {
         "type": operand.type.type,
         "dimensions": operand.type.dimensions,
@@ -185,13 +193,9 @@ def _operand(operand: Operand, referenced: list[Model]) -> dict[str, Any]:
         "data": operand.value or [],
         "ignored": operand.is_ignored,
     }
-    if operand.type.extraParams is not None:
-        quantization = operand.type.extraParams
+    quantization = operand.type.extraParams
+    if quantization is not None and not quantization.hide:
         record["channel_quant"] = {"scales": quantization.scales, "channel_dim": quantization.channelDim}
     if isinstance(operand, SubgraphReference):
-        numbers = [number for number, model in enumerate(referenced) if model is operand.model]
-        if not numbers:
-            numbers = [len(referenced)]
-            referenced.append(operand.model)
-        record["data"] = numbers
+        record["data"] = [number for number, model in enumerate(referenced) if model is operand.model]
     return record

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from tools.conformance.aosp.language import (
     Parameter,
     SubgraphReference,
     Type,
+    quantized_type,
 )
 
 ACTIVATIONS: Mapping[str, tuple[int, float | None, float | None]] = {
@@ -80,6 +81,7 @@ class Variation(ABC):
 
     def change(self, operand: Operand, argument: Any) -> None:
         """Change one of its operands."""
+        raise LanguageError(f"a variation '{self.default_name}' changes no operand by itself")
 
 
 def _flat(operands: Iterable[Any]) -> list[Operand]:
@@ -153,8 +155,7 @@ class DataTypeConverter(Variation):
             argument.apply(operand.model)
             return
         name, *rest = argument
-        scale, zero_point, per_channel = (*rest, *(0.0, 0, None)[len(rest) :])
-        converted = Type(name, operand.type.dimensions, float(scale), int(zero_point), per_channel)
+        converted = quantized_type(name, operand.type.dimensions, *rest)
         if operand.value is not None and operand.type.size:
             real = _dequantized(operand.array.astype(np.float32), operand.type)
             operand.SetValue(_quantized(real, converted))
@@ -288,9 +289,9 @@ class ActivationConverter(Variation):
             return
         values = operand.array
         if low is not None:
-            values = np.maximum(values, _quantized(np.float64(low), operand.type))
+            values = np.maximum(values, _quantized(np.array(low), operand.type))
         if high is not None:
-            values = np.minimum(values, _quantized(np.float64(high), operand.type))
+            values = np.minimum(values, _quantized(np.array(high), operand.type))
         operand.SetValue(values)
 
 

@@ -100,7 +100,7 @@ def _generate_proposals(draw: Draw) -> list[Given]:
         _scores(draw, shape(count)),
         draw.tensor(shape(4 * count), -0.5, 0.5),
         anchors,
-        _lengths(draw, np.full((batches, 2), _SIZE)),
+        _lengths(draw, draw.random.integers(12, 32, (batches, 2)).astype(np.float64)),
         draw.real(4.0),
         draw.real(4.0),
         draw.scalar(draw.choice((-1, 5, 100))),
