@@ -23,7 +23,7 @@ from drivers.engine.lowering import Builder, Weights, is_native
 from drivers.engine.program import Compiling, Program
 from drivers.engine.threads import Threads
 from hal.errors import BadDataError, MissedDeadlineTransientError
-from hal.model import Dimensions, Model, Operation, Subgraph
+from hal.model import Dimensions, Model, Operation, Subgraph, is_fully_specified, is_tensor
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments, UnknownValueError
 from hal.reference import evaluate_operation
@@ -48,12 +48,22 @@ class _Native:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Limits:
-    """``deadline``: when the execution must have ended, by ``time.monotonic``; ``loop``: seconds for a WHILE."""
+    """Of one execution.
+
+    ``deadline``: when it must have ended, by ``time.monotonic``. ``loop``: seconds that a WHILE may run;
+    what it takes to lower operations that are met for the first time does not count, and is kept in
+    ``lowering``.
+    """
 
     deadline: float | None
     loop: float
+    lowering: float = 0.0
+
+    def loop_time(self) -> float:
+        """The clock for loops, in seconds; it stands still while operations are lowered."""
+        return time.monotonic() - self.lowering
 
 
 class Executable:
@@ -81,11 +91,26 @@ class Executable:
                     known.update(stage.writes)
                     position = stage.after
                     continue
-                inferred = DECLARATIONS[operation.type].infer(self._bound(operation, known))
+                dimensions = DECLARATIONS[operation.type].infer(self._bound(operation, known))
             except UnknownValueError:
-                return
-            known.update(zip(operation.outputs, inferred))
+                self._prepare_referenced(operation, known, compiling)
+                dimensions = tuple(self._subgraph.operands[index].dimensions for index in operation.outputs)
+                if not all(is_fully_specified(each) for each in dimensions):
+                    return
+            known.update(zip(operation.outputs, dimensions))
             position += 1
+
+    def _prepare_referenced(self, operation: Operation, known: Mapping[int, Dimensions], compiling: Compiling) -> None:
+        """Make the stages of the subgraphs that an IF or WHILE will execute, as far as can be told."""
+        operands = self._subgraph.operands
+        models = [index for index in operation.inputs if operands[index].subgraph is not None]
+        given = [index for index in operation.inputs if index not in models]
+        if operation.type == OperationType.IF:
+            given = given[1:]
+        shapes = [known.get(index, operands[index].dimensions) for index in given]
+        if all(is_fully_specified(shape) or not is_tensor(operands[index]) for index, shape in zip(given, shapes)):
+            for index in models:
+                self._referenced(index).prepare(shapes, compiling)
 
     def run(self, inputs: Sequence[Array | None], place: Place, limits: Limits) -> list[Array]:
         """The outputs for ``inputs``, each where ``place`` says.
@@ -108,7 +133,9 @@ class Executable:
                 raise MissedDeadlineTransientError("the execution did not end in time")
             operation = subgraph.operations[position]
             shapes = {i: value.shape for i, value in values.items() if not subgraph.operands[i].is_constant}
+            start = time.monotonic()
             stage = self._stage(position, shapes, lambda done, total: None)
+            limits.lowering += time.monotonic() - start
             if stage is not None:
                 outputs = {index: room(index, dimensions) for index, dimensions in stage.writes.items()}
                 stage.program.run([values[index] for index in stage.reads] + list(outputs.values()), self._threads)
@@ -203,9 +230,9 @@ class Executable:
 
     def _while(self, operation: Operation, state: list[Array | None], limits: Limits) -> list[Array]:
         condition, body = (self._referenced(index) for index in operation.inputs[:2])
-        loop_end = time.monotonic() + limits.loop
+        loop_end = limits.loop_time() + limits.loop
         while condition.run(state, _anywhere, limits)[0].item():
-            if time.monotonic() > loop_end:
+            if limits.loop_time() > loop_end:
                 raise MissedDeadlineTransientError(f"a loop did not end within {limits.loop} s")
             following = body.run(state, _anywhere, limits)
             state[: len(following)] = following

@@ -138,3 +138,11 @@ def test_refusals(nnhal, arguments, sentence):
     result = nnhal("conformance", *arguments)
     assert (result.code, result.out) == (1, "")
     assert result.complaint.startswith(f"nnhal: {sentence}")
+
+
+def test_every_mode_can_be_chosen():
+    """The command names them itself: it must not import NumPy to parse its arguments."""
+    from tools.cli.conformance import _MODES
+    from tools.conformance.modes import Mode
+
+    assert list(_MODES) == [mode.value for mode in Mode]
