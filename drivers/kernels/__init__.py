@@ -1,58 +1,10 @@
 """The kernels, one module for each operation family, each with the lowering that uses them.
 
-Importing this package registers every lowering; it compiles nothing.
+Importing this package imports them all, which registers every lowering; it compiles nothing.
 """
 
-from drivers.kernels import (
-    activation,
-    batch_matmul,
-    comparison,
-    conversion,
-    convolution,
-    elementwise,
-    fully_connected,
-    lookup,
-    lstm,
-    movement,
-    normalization,
-    padding,
-    pooling,
-    rearrangement,
-    recurrent,
-    reduction,
-    resize,
-    selection,
-    shape,
-    slicing,
-    softmax,
-    svdf,
-    transpose_convolution,
-    unary,
-)
+import pkgutil
+from importlib import import_module
 
-__all__ = [
-    "activation",
-    "batch_matmul",
-    "comparison",
-    "conversion",
-    "convolution",
-    "elementwise",
-    "fully_connected",
-    "lookup",
-    "lstm",
-    "movement",
-    "normalization",
-    "padding",
-    "pooling",
-    "rearrangement",
-    "recurrent",
-    "reduction",
-    "resize",
-    "selection",
-    "shape",
-    "slicing",
-    "softmax",
-    "svdf",
-    "transpose_convolution",
-    "unary",
-]
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

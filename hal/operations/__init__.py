@@ -1,82 +1,15 @@
-"""Every operation that nnhal knows, by type."""
+"""Every operation that nnhal knows, by type: the declarations in the modules of this package."""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Mapping
+from importlib import import_module
 
-from hal.operations import (
-    activation,
-    batch_matmul,
-    comparison,
-    control_flow,
-    conversion,
-    convolution,
-    detection,
-    elementwise,
-    fully_connected,
-    grouped_convolution,
-    hashing,
-    lookup,
-    lstm,
-    movement,
-    normalization,
-    padding,
-    pooling,
-    quantized_lstm,
-    random,
-    rearrangement,
-    recurrent,
-    reduction,
-    region_of_interest,
-    resize,
-    selection,
-    shape,
-    slicing,
-    softmax,
-    sorting,
-    sparsity,
-    svdf,
-    transpose_convolution,
-    unary,
-)
 from hal.operations.declaration import Declaration
 
-_FAMILIES = (
-    activation,
-    batch_matmul,
-    comparison,
-    control_flow,
-    conversion,
-    convolution,
-    detection,
-    elementwise,
-    fully_connected,
-    grouped_convolution,
-    hashing,
-    lookup,
-    lstm,
-    movement,
-    normalization,
-    padding,
-    pooling,
-    quantized_lstm,
-    random,
-    rearrangement,
-    recurrent,
-    reduction,
-    region_of_interest,
-    resize,
-    selection,
-    shape,
-    slicing,
-    softmax,
-    sorting,
-    sparsity,
-    svdf,
-    transpose_convolution,
-    unary,
-)
+_MODULES = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
 
 DECLARATIONS: Mapping[int, Declaration] = {
-    value.type: value for family in _FAMILIES for value in vars(family).values() if isinstance(value, Declaration)
+    value.type: value for module in _MODULES for value in vars(module).values() if isinstance(value, Declaration)
 }
