@@ -68,6 +68,16 @@ def test_constants_become_inputs_and_inputs_temporaries():
     assert internal.operands[0].lifetime is Lifetime.TEMPORARY_VARIABLE
 
 
+def test_constants_that_a_specification_names_become_inputs():
+    by_helper = read(PLAIN + "example.AddInput(i2)\n")
+    by_name = read(PLAIN + "example.AddVariations(('as_input', [i2]))\n")
+    by_converter = read(PLAIN + "example.AddVariations(ParameterAsInputConverter().Identify([i2]))\n")
+    for cases in (by_helper, by_name, by_converter):
+        assert list(cases) == ["spec", "spec_weight_as_input"]
+        assert [values.tolist() for values in cases["spec_weight_as_input"].inputs] == [[1, -2], [10]]
+        assert len(cases["spec"].inputs) == 1
+
+
 def test_types_are_converted_and_values_with_them():
     source = PLAIN + (
         'quant8 = DataTypeConverter().Identify({i1: ("TENSOR_QUANT8_ASYMM", 0.5, 4), i2: ["TENSOR_QUANT8_ASYMM", 0.1],'
@@ -187,6 +197,24 @@ Example({logits: [0.0, 0.0], drawn: [0] * 1000}).WithMultinomialDistributionTole
     assert drawn.multinomial_tolerance == 0.1
 
 
+def test_outputs_without_elements():
+    cases = read("""
+scores = Parameter("scores", "TENSOR_FLOAT32", "{1, 2}", [0.9, 0.1])
+boxes = Parameter("boxes", "TENSOR_FLOAT32", "{1, 8}", [1, 1, 9, 9, 0, 0, 9, 9])
+kept = Output("kept", "TENSOR_FLOAT32", "{0}")
+kept_boxes = Output("kept_boxes", "TENSOR_FLOAT32", "{0, 4}")
+classes = Output("classes", "TENSOR_INT32", "{0}")
+batches = Output("batches", "TENSOR_INT32", "{0}")
+batch = Input("batch", "TENSOR_INT32", "{1}")
+Model().Operation("BOX_WITH_NMS_LIMIT", scores, boxes, batch, 0.95, -1, 0, 0.4, 1.0, 0.3).To(
+    kept, kept_boxes, classes, batches)
+example = Example({batch: [0], kept: [0], kept_boxes: [0], classes: [], batches: [0]})
+example.DisableLifeTimeVariation().DisableDynamicOutputShapeVariation()
+""")
+    (case,) = cases.values()
+    assert [values.shape for values in case.expected] == [(0,), (0, 4), (0,), (0,)]
+
+
 def test_what_must_fail_and_several_examples_of_one_model():
     cases = read_specification("V1_0", "spec", PLAIN + "example.ExpectFailure()\n")
     assert cases[0].must_fail
@@ -213,7 +241,7 @@ import numpy as np
 from functools import reduce
 Pair = collections.namedtuple("Pair", ["a", "b"])
 random.seed(0)
-values = copy.deepcopy(list(np.linspace(0, 1, 4)))
+values = copy.deepcopy(list(np.pad(np.linspace(0, 1, 2), [[1, 1]], "constant")))
 random.shuffle(values)
 for pair in itertools.product([1], [Pair(4, reduce(max, [1, 4]))]):
   i = Input("i", "TENSOR_FLOAT32", "{%d}" % pair[1].a)
@@ -243,6 +271,7 @@ for pair in itertools.product([1], [Pair(4, reduce(max, [1, 4]))]):
         ("Operation('ADD')", "name 'Operation' is not defined"),
         (PLAIN + "Example({i1: [1., 2.]})", "an example has no value for 'op3'"),
         (PLAIN + "example.AddVariations('sideways')", "there is no variation 'sideways'"),
+        (PLAIN + "example.AddInput(i1)", "op1 is no constant"),
         (PLAIN + "Example({i1: [1., 2., 3.], o1: [1., 2.]})", "cannot reshape"),
         (PLAIN + "Model().Operation('DANCE', i1).To(o1)\nExample({i1: [1., 2.], o1: [1., 2.]})", "DANCE"),
         ("Input('x', 'TENSOR_FLOAT32', 'square')", "the shape 'square' is not understood"),

@@ -32,7 +32,7 @@ _BUILTINS = (
 _NUMPY = (
     "abs", "arange", "array", "concatenate", "exp", "float16", "float32", "float64", "full", "inf", "int32", "int8",
     "linspace", "log", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "nan", "ones", "pi", "prod",
-    "repeat", "reshape", "sqrt", "stack", "sum", "tile", "transpose", "uint8", "zeros",
+    "pad", "repeat", "reshape", "sqrt", "stack", "sum", "tile", "transpose", "uint8", "zeros",
 )  # fmt: skip
 _LANGUAGE = (
     "BoolScalar", "Float16Scalar", "Float32Scalar", "Float32Vector", "IgnoredOutput", "Input", "Int32Scalar",
@@ -40,7 +40,8 @@ _LANGUAGE = (
 )  # fmt: skip
 _VARIATIONS = (
     "ActivationConverter", "AllInputsAsInternalCoverter", "AllOutputsAsInternalCoverter",
-    "AllTensorsAsInputsConverter", "AxisConverter", "DataLayoutConverter", "DataTypeConverter", "RelaxedModeConverter",
+    "AllTensorsAsInputsConverter", "AxisConverter", "DataLayoutConverter", "DataTypeConverter",
+    "ParameterAsInputConverter", "RelaxedModeConverter",
 )  # fmt: skip
 _FORBIDDEN_ATTRIBUTES = ("tofile", "dump", "dumps", "ctypes", "format_map")
 _FORBIDDEN_PREFIXES = ("_", "gi_", "cr_", "ag_", "tb_", "f_", "co_", "func_")

@@ -13,6 +13,7 @@ from tools.conformance.aosp.variations import (
     ActivationConverter,
     AxisConverter,
     DataLayoutConverter,
+    ParameterAsInputConverter,
     RelaxedModeConverter,
     Unchanged,
     Variation,
@@ -65,6 +66,12 @@ class Example:
         """Try the other layout."""
         return self.AddVariations(
             DataLayoutConverter("nchw").Identify(operands), includeDefault=includeDefault, defaultName=defaultName
+        )
+
+    def AddInput(self, *operands: Any, includeDefault: bool = True, defaultName: str | None = None) -> Example:
+        """Try it with these constants as inputs."""
+        return self.AddVariations(
+            ParameterAsInputConverter().Identify(operands), includeDefault=includeDefault, defaultName=defaultName
         )
 
     def AddRelaxed(
@@ -161,6 +168,10 @@ class Example:
     def DisableLifeTimeVariation(self) -> Example:
         """Say that constants are to stay constants and inputs inputs."""
         self.varies_lifetimes = False
+        return self
+
+    def DisableDynamicOutputShapeVariation(self) -> Example:
+        """Say that the outputs' dimensions are to stay known; no case here leaves out any that are."""
         return self
 
 

@@ -295,6 +295,18 @@ class ActivationConverter(Variation):
         operand.SetValue(values)
 
 
+class ParameterAsInputConverter(Variation):
+    """Some constants as inputs of the model."""
+
+    default_name = "weight_as_input"
+
+    def change(self, operand: Operand, argument: Any) -> None:
+        """Change one of its operands."""
+        if operand.kind is not Kind.PARAMETER:
+            raise LanguageError(f"{operand.name} is no constant, and is to become an input as one")
+        operand.kind = Kind.INPUT
+
+
 class AllTensorsAsInputsConverter(Variation):
     """Every constant tensor as an input of the model."""
 
@@ -369,6 +381,8 @@ def implied_variation(value: Any) -> Variation:
         variation = DataLayoutConverter(name)
     elif name.lower() in ACTIVATIONS:
         variation = ActivationConverter(name)
+    elif name.lower() == "as_input":
+        variation = ParameterAsInputConverter()
     else:
         raise LanguageError(f"there is no variation '{name}'")
     return variation.Identify(*operands) if operands else variation
