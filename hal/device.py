@@ -18,6 +18,9 @@ from hal.types import DeviceType, FeatureLevel, OperandType, PreferenceCode, Pri
 
 Bytes = NDArray[np.uint8]
 
+DRIVER_GROUP = "nnhal.drivers"
+"""The entry-point group that packages register their drivers in."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:

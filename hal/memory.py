@@ -33,6 +33,9 @@ from hal.errors import BadDataError, OutOfMemoryError, UnmappableError
 _REGION_NAME = re.compile(r"app-[0-9]+-[0-9a-f]+/r[0-9]+")
 _LOCK = "lock"
 
+ALIGNMENT = 64
+"""Bytes: a cache line, and the widest vector. Tensors that share memory start at multiples of it."""
+
 _LONGEST_SOCKET_PATH = 107
 """Bytes; Linux's limit."""
 
@@ -57,6 +60,11 @@ def runtime_directory() -> Path:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise UnmappableError(f"the runtime directory {path} must be a directory that only its owner may enter")
     return path
+
+
+def aligned(size: int) -> int:
+    """``size`` rounded up to whole alignments."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def check_socket_path(path: str | Path) -> None:

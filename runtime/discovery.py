@@ -13,13 +13,11 @@ import socket
 import threading
 from importlib.metadata import entry_points
 
-from hal.device import Device
+from hal.device import DRIVER_GROUP, Device
 from hal.errors import BadDataError, UnavailableDeviceError
 from hal.memory import runtime_directory
 from runtime.launcher import EmbeddedDriver, RunningService
 from runtime.remote import RemoteDevice
-
-GROUP = "nnhal.drivers"
 
 _lock = threading.Lock()
 _devices: tuple[tuple[int, str | None], dict[str, RemoteDevice]] | None = None
@@ -49,7 +47,7 @@ def _found() -> dict[str, RemoteDevice]:
 
 
 def _listed(setting: str) -> dict[str, EmbeddedDriver | RunningService]:
-    registered = set(entry_points(group=GROUP).names)
+    registered = set(entry_points(group=DRIVER_GROUP).names)
     found: dict[str, EmbeddedDriver | RunningService] = {}
     for item in filter(None, map(str.strip, setting.split(","))):
         name, equals, address = item.partition("=")
@@ -73,6 +71,6 @@ def _present() -> dict[str, EmbeddedDriver | RunningService]:
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:
                 found[path.stem] = RunningService(path.stem, f"unix:{path}")
-    for name in sorted(entry_points(group=GROUP).names):
+    for name in sorted(entry_points(group=DRIVER_GROUP).names):
         found.setdefault(name, EmbeddedDriver(name))
     return found

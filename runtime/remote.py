@@ -30,7 +30,7 @@ from hal.errors import (
     OpFailedError,
     ResourceExhaustedPersistentError,
 )
-from hal.memory import Region
+from hal.memory import Region, aligned
 from hal.model import Location, Model
 from hal.wire import (
     INLINE_LIMIT,
@@ -46,8 +46,6 @@ from hal.wire import (
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
 from runtime.launcher import EmbeddedDriver, RunningService
 from runtime.process import folder
-
-_ALIGNMENT = 64
 
 _ANSWER_LIMIT = 30.0
 """Seconds for calls that only look something up."""
@@ -200,7 +198,7 @@ class _SentModel:
         self._used = 0
         if local:
             size = sum(
-                -(-operand.value.nbytes // _ALIGNMENT) * _ALIGNMENT
+                aligned(operand.value.nbytes)
                 for subgraph in (model.main, *model.referenced)
                 for operand in subgraph.operands
                 if operand.value is not None and operand.location is None and operand.value.nbytes > INLINE_LIMIT
@@ -215,7 +213,7 @@ class _SentModel:
         assert self._region is not None
         offset = self._used
         self._region.slice(offset, data.size)[:] = data
-        self._used += -(-data.size // _ALIGNMENT) * _ALIGNMENT
+        self._used += aligned(data.size)
         return Location(self._region.name, offset, data.size)
 
 

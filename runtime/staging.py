@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 
 from hal.device import Argument, Bytes, ExecutionResult, PreparedModel, Request
 from hal.errors import OpFailedError, OutputInsufficientSizeError
-from hal.memory import Region
+from hal.memory import Region, aligned
 from hal.model import Dimensions, Location, Model
 from hal.operand_rules import described
 from hal.types import OperandType
 from runtime import process
-
-ALIGNMENT = 64
-"""Bytes: a cache line, and the widest vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class _Stage:
             offsets, total = [], 0
             for size in sizes:
                 offsets.append(total)
-                total += -(-size // ALIGNMENT) * ALIGNMENT
+                total += aligned(size)
             if self._region is None or self._region.data.size < total:
                 self._region = Region.create(process.folder(), total)
             name = self._region.name

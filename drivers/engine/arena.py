@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ALIGNMENT = 64
-"""Bytes: a cache line, and the widest vector."""
+from hal.memory import aligned
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +15,6 @@ class Lifespan:
     size: int
     first: int
     last: int
-
-
-def aligned(size: int) -> int:
-    """``size`` rounded up to whole alignments."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def plan(lifespans: Sequence[Lifespan]) -> tuple[list[int], int]:

@@ -17,6 +17,7 @@ from drivers.engine import arena, native
 from drivers.engine.abi import Kernel, Placed
 from drivers.engine.threads import Threads
 from hal.errors import ResourceExhaustedPersistentError
+from hal.memory import ALIGNMENT, aligned
 
 Compiling = Callable[[int, int], None]
 
@@ -133,9 +134,9 @@ class _Frame:
     def __init__(
         self, bases: int, arena_size: int, tables: Sequence[NDArray[np.int64]], counts: tuple[int, int]
     ) -> None:
-        self._memory = np.empty(arena_size + arena.ALIGNMENT, np.uint8)
+        self._memory = np.empty(arena_size + ALIGNMENT, np.uint8)
         self.bases = np.zeros(bases, np.int64)
-        self.bases[1] = arena.aligned(self._memory.ctypes.data)
+        self.bases[1] = aligned(self._memory.ctypes.data)
         self._job = np.array([*(table.ctypes.data for table in (self.bases, *tables)), *counts], np.int64)
         self.job_address = self._job.ctypes.data
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from hal.device import Device
+from hal.device import DRIVER_GROUP, Device
 from hal.errors import UnavailableDeviceError
-
-GROUP = "nnhal.drivers"
 
 
 def load_device(name: str) -> Device:
     """Make the device that is registered as ``name``; ``UnavailableDeviceError`` when none is."""
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = {entry.name: entry for entry in entry_points(group=DRIVER_GROUP)}
     if name not in found:
         known = ", ".join(sorted(found)) or "none"
         raise UnavailableDeviceError(f"no driver is registered as '{name}'; known drivers: {known}")

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.engine.arena import ALIGNMENT, Lifespan, aligned, plan
+from drivers.engine.arena import Lifespan, plan
+from hal.memory import ALIGNMENT, aligned
 
 lifespans = st.lists(
     st.builds(

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from hal.memory import Region
+from hal.memory import Region, aligned
 from hal.types import OperandType, ResultCode
 from protos.nnhal.v1 import device_pb2
 from runtime.process import folder
@@ -55,7 +55,7 @@ def valid_request(base: Base, token: int, *, local: bool) -> ValidRequest:
     message = device_pb2.ExecuteRequest(prepared_model=token)
     values = [None if value is None else np.ascontiguousarray(value).tobytes() for value in base.case.inputs]
     lengths = [len(value or b"") for value in values] + [expected.nbytes for expected in base.expected]
-    ends = np.cumsum([-(-length // 64) * 64 for length in lengths]).tolist()
+    ends = np.cumsum([aligned(length) for length in lengths]).tolist()
     places = tuple((start, length) for start, length in zip([0, *ends[:-1]], lengths))
     region = Region.create(folder(), ends[-1]) if local else None
     for value, (offset, length) in zip(values, places):
