@@ -77,6 +77,10 @@ class Executable:
         self._stages: OrderedDict[object, _Native] = OrderedDict()
         self._lock = threading.Lock()
         self._last_use = _last_uses(self._subgraph)
+        self._positions = {index: position for position, index in enumerate(self._subgraph.outputs)}
+        self._constants = {
+            index: operand.value for index, operand in enumerate(self._subgraph.operands) if operand.value is not None
+        }
         self._inner: dict[int, Executable] = {}
 
     def prepare(self, shapes: Sequence[Dimensions], compiling: Compiling) -> None:
@@ -119,9 +123,9 @@ class Executable:
         ``MissedDeadlineTransientError`` past the limits.
         """
         subgraph = self._subgraph
-        values: Values = {i: operand.value for i, operand in enumerate(subgraph.operands) if operand.value is not None}
+        positions = self._positions
+        values: Values = dict(self._constants)
         values.update((index, value) for index, value in zip(subgraph.inputs, inputs) if value is not None)
-        positions = {index: position for position, index in enumerate(subgraph.outputs)}
 
         def room(index: int, dimensions: Dimensions) -> Array:
             dtype = OperandType(subgraph.operands[index].type).dtype
@@ -132,7 +136,7 @@ class Executable:
             if limits.deadline is not None and time.monotonic() > limits.deadline:
                 raise MissedDeadlineTransientError("the execution did not end in time")
             operation = subgraph.operations[position]
-            shapes = {i: value.shape for i, value in values.items() if not subgraph.operands[i].is_constant}
+            shapes = {i: value.shape for i, value in values.items() if i not in self._constants}
             start = time.monotonic()
             stage = self._stage(position, shapes, lambda done, total: None)
             limits.lowering += time.monotonic() - start
