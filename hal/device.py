@@ -9,10 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hal.errors import BadDataError
+from hal.memory import ALIGNMENT
 from hal.model import Dimensions, Location, Model
 from hal.types import DeviceType, FeatureLevel, OperandType, PreferenceCode, Priority
 
@@ -24,13 +27,24 @@ DRIVER_GROUP = "nnhal.drivers"
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What a device is. ``name`` is unique on a machine, ``version`` the driver's own."""
+    """What a device is. ``name`` is unique on a machine, ``version`` the driver's own.
+
+    ``extensions``: names of the vendor extensions that it knows. ``memory_alignment``,
+    ``memory_padding``: powers of two, in bytes; where inputs and outputs that start at multiples of
+    the one and whose size is rounded up to multiples of the other need not be copied.
+    ``model_cache_files``, ``data_cache_files``: how many files the device keeps a prepared model in;
+    0 and 0: it does not.
+    """
 
     name: str
     version: str
     type: DeviceType
     feature_level: FeatureLevel
     extensions: tuple[str, ...] = ()
+    memory_alignment: int = ALIGNMENT
+    memory_padding: int = 1
+    model_cache_files: int = 0
+    data_cache_files: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +56,76 @@ class Performance:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What work takes on a device: its own estimate."""
+
+    seconds: float
+    joules: float
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Whether a device takes an operation.
+
+    ``refusal``: why it does not, in words that say what would be right; empty: it takes it. ``cost``:
+    what the operation would take by itself, None where the device does not know.
+    """
+
+    refusal: str = ""
+    cost: Cost | None = None
+
+    @property
+    def supported(self) -> bool:
+        """Whether the device takes the operation."""
+        return not self.refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Moving a tensor between the host's memory and a device: a fixed part in seconds, and a rate."""
+
+    seconds: float
+    bytes_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a device promises: for each operand type, for relaxed float32, and for control flow."""
+    """What a device promises: for each operand type, for relaxed float32, and for control flow.
+
+    ``transfer``: between the host's memory and the device, None where it is not known.
+    """
 
     operand_performance: Mapping[OperandType, Performance]
     relaxed_scalar: Performance
     relaxed_tensor: Performance
     if_: Performance
     while_: Performance
+    transfer: Transfer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Files that a prepared model is kept in, open for reading and writing, at their beginning.
+
+    ``token``: 32 bytes that stand for the model and how it was prepared.
+    """
+
+    token: bytes
+    model_files: tuple[BinaryIO, ...]
+    data_files: tuple[BinaryIO, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareOptions:
-    """How to prepare a model. ``timeout``: seconds that it may take, None for any."""
+    """How to prepare a model.
+
+    ``timeout``: seconds that it may take, None for any. ``cache``: files to keep it in, if any.
+    """
 
     preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
     priority: Priority = Priority.DEFAULT
     timeout: float | None = None
+    cache: Cache | None = None
 
 
 Progress = Callable[[str, int, int], None]
@@ -83,7 +150,8 @@ class Argument:
 class Request:
     """One execution's inputs and outputs, in the order of the model's.
 
-    ``measure``: whether to report durations. ``timeout``: seconds that the execution may take, None
+    ``measure``: whether to report durations. ``trace``: whether to report what happened when.
+    ``timeout``: seconds that the execution may take, None
     for any; ``loop_timeout``: the same for each WHILE in it.
     """
 
@@ -92,26 +160,49 @@ class Request:
     measure: bool = False
     timeout: float | None = None
     loop_timeout: float | None = None
+    trace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Durations of an execution in nanoseconds; None where the device does not know."""
+    """Durations of an execution in nanoseconds, and its energy in nanojoules; None where the device does not know."""
 
     on_hardware: int | None = None
     in_driver: int | None = None
+    energy: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Something that a part of a device did during an execution.
+
+    ``track``: which part, for example "dma". ``start``: nanoseconds from the request's arrival at
+    the driver; ``duration``: nanoseconds. ``operation``: the one of the main subgraph that it was for.
+    """
+
+    track: str
+    name: str
+    start: int
+    duration: int
+    operation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """The dimensions of each output, in order, and how long the execution took."""
+    """The dimensions of each output, in order, how long the execution took, and what happened when."""
 
     output_dimensions: tuple[Dimensions, ...]
     timing: Timing = field(default=Timing())
+    spans: tuple[Span, ...] = ()
 
 
 class PreparedModel(ABC):
     """A model that a device has made ready to execute. Safe to use from several threads."""
+
+    @property
+    def cost(self) -> Cost | None:
+        """What one execution is expected to take; None where the device does not know."""
+        return None
 
     @abstractmethod
     def execute(self, request: Request) -> ExecutionResult:
@@ -134,13 +225,19 @@ class Device(ABC):
     def info(self) -> DeviceInfo:
         """What the device is."""
 
+    def extension_support(self, name: str) -> bool:
+        """Whether the device knows the vendor extension called ``name``."""
+        return name in self.info.extensions
+
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What it promises."""
 
     @abstractmethod
-    def supported_operations(self, model: Model) -> list[bool]:
-        """For each operation of the main subgraph, whether the device takes it."""
+    def supported_operations(
+        self, model: Model, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
+    ) -> list[Support]:
+        """For each operation of the main subgraph, whether the device takes it, and at what cost."""
 
     @abstractmethod
     def prepare_model(self, model: Model, options: PrepareOptions, progress: Progress) -> PreparedModel:
@@ -149,3 +246,10 @@ class Device(ABC):
         Raises ``BadDataError`` for a model that breaks NNAPI's rules or that the device does not
         support, ``MissedDeadlinePersistentError`` past ``options.timeout``, and other ``NnapiError``.
         """
+
+    def prepare_from_cache(self, cache: Cache, options: PrepareOptions, progress: Progress) -> PreparedModel:
+        """Make ready the model that ``prepare_model`` has left in ``cache``, with the same options.
+
+        Raises ``BadDataError`` when the files are damaged, or are not of this driver and token.
+        """
+        raise BadDataError(f"the device '{self.info.name}' keeps no prepared models")

@@ -14,7 +14,20 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hal.device import Argument, Bytes, Capabilities, DeviceInfo, ExecutionResult, Performance, Request, Timing
+from hal.device import (
+    Argument,
+    Bytes,
+    Capabilities,
+    Cost,
+    DeviceInfo,
+    ExecutionResult,
+    Performance,
+    Request,
+    Span,
+    Support,
+    Timing,
+    Transfer,
+)
 from hal.errors import BadDataError, NnapiError, error_class
 from hal.model import (
     Dimensions,
@@ -36,6 +49,9 @@ INLINE_LIMIT = 128
 
 MESSAGE_LIMIT = 64 * 1024 * 1024
 """Bytes that a message may have."""
+
+MOST_CACHE_FILES = 32
+"""NNAPI's limit on the files of each kind that a device keeps a prepared model in."""
 
 Place = Callable[[Bytes, "Location | None"], "Location | None"]
 """Says where in shared memory a constant's bytes are, given where they are already, if anywhere; None: inline."""
@@ -232,6 +248,7 @@ def request_to_wire(prepared_model: int, request: Request, *, local: bool) -> de
         inputs=[argument_to_wire(each, local=local, output=False) for each in request.inputs],
         outputs=[argument_to_wire(each, local=local, output=True) for each in request.outputs],
         measure_timing=request.measure,
+        trace=request.trace,
     )
     if request.timeout is not None:
         message.timeout_ns = nanoseconds(request.timeout)
@@ -257,6 +274,16 @@ def result_to_wire(result: ExecutionResult, inline: Sequence[Bytes | None]) -> d
         response.timing.on_hardware_ns = result.timing.on_hardware
     if result.timing.in_driver is not None:
         response.timing.in_driver_ns = result.timing.in_driver
+    if result.timing.energy is not None:
+        response.timing.energy_nj = result.timing.energy
+    for span in result.spans:
+        response.spans.add(
+            track=span.track,
+            name=span.name,
+            start_ns=span.start,
+            duration_ns=span.duration,
+            operation=span.operation,
+        )
     return response
 
 
@@ -268,8 +295,49 @@ def result_from_wire(message: device_pb2.ExecuteResponse) -> ExecutionResult:
         Timing(
             timing.on_hardware_ns if timing.HasField("on_hardware_ns") else None,
             timing.in_driver_ns if timing.HasField("in_driver_ns") else None,
+            timing.energy_nj if timing.HasField("energy_nj") else None,
+        ),
+        tuple(
+            Span(
+                span.track,
+                span.name,
+                span.start_ns,
+                span.duration_ns,
+                span.operation if span.HasField("operation") else None,
+            )
+            for span in message.spans
         ),
     )
+
+
+def support_to_wire(supports: Sequence[Support]) -> device_pb2.GetSupportedOperationsResponse:
+    """The message for which operations a device takes."""
+    return device_pb2.GetSupportedOperationsResponse(
+        operations=[
+            device_pb2.OperationSupport(refusal=support.refusal, cost=cost_to_wire(support.cost))
+            for support in supports
+        ]
+    )
+
+
+def support_from_wire(message: device_pb2.GetSupportedOperationsResponse) -> list[Support]:
+    """Which operations the device takes; ``BadDataError`` when a cost is none."""
+    return [
+        Support(each.refusal, cost_from_wire(each.cost) if each.HasField("cost") else None)
+        for each in message.operations
+    ]
+
+
+def cost_to_wire(cost: Cost | None) -> device_pb2.Cost | None:
+    """The message for a cost, if there is one."""
+    return None if cost is None else device_pb2.Cost(seconds=cost.seconds, joules=cost.joules)
+
+
+def cost_from_wire(message: device_pb2.Cost) -> Cost:
+    """The cost in ``message``; ``BadDataError`` when it is negative or infinite."""
+    if not (0 <= message.seconds < math.inf and 0 <= message.joules < math.inf):
+        raise BadDataError(f"a cost is {message.seconds} s and {message.joules} J; both must be finite, from 0 on")
+    return Cost(message.seconds, message.joules)
 
 
 def info_to_wire(info: DeviceInfo) -> device_pb2.DeviceInfo:
@@ -280,17 +348,30 @@ def info_to_wire(info: DeviceInfo) -> device_pb2.DeviceInfo:
         type=info.type,  # type: ignore[arg-type]
         feature_level=info.feature_level,
         extensions=info.extensions,
+        model_cache_files=info.model_cache_files,
+        data_cache_files=info.data_cache_files,
+        memory_alignment=info.memory_alignment,
+        memory_padding=info.memory_padding,
     )
 
 
 def info_from_wire(message: device_pb2.DeviceInfo) -> DeviceInfo:
     """What the device in ``message`` is; ``BadDataError`` when it says nonsense."""
+    for what, size in (("alignment", message.memory_alignment), ("padding", message.memory_padding)):
+        if size & (size - 1):
+            raise BadDataError(f"the device's memory {what} is {size} bytes; it must be a power of two")
+    files = message.model_cache_files, message.data_cache_files
+    if max(files) > MOST_CACHE_FILES:
+        raise BadDataError(f"the device keeps a model in {files} files; {MOST_CACHE_FILES} of each kind are the most")
     return DeviceInfo(
         message.name,
         message.version,
         _enumerator(DeviceType, message.type, "device type"),
         _enumerator(FeatureLevel, message.feature_level, "feature level"),
         tuple(message.extensions),
+        message.memory_alignment or 1,
+        message.memory_padding or 1,
+        *files,
     )
 
 
@@ -308,11 +389,19 @@ def capabilities_to_wire(capabilities: Capabilities) -> device_pb2.Capabilities:
         relaxed_float32_to_float16_tensor=_performance_to_wire(capabilities.relaxed_tensor),
         if_performance=_performance_to_wire(capabilities.if_),
         while_performance=_performance_to_wire(capabilities.while_),
+        transfer=None
+        if capabilities.transfer is None
+        else device_pb2.Transfer(
+            seconds=capabilities.transfer.seconds, bytes_per_second=capabilities.transfer.bytes_per_second
+        ),
     )
 
 
 def capabilities_from_wire(message: device_pb2.Capabilities) -> Capabilities:
-    """What the device in ``message`` promises; ``BadDataError`` when a type is unknown."""
+    """What the device in ``message`` promises; ``BadDataError`` when it says nonsense."""
+    transfer = Transfer(message.transfer.seconds, message.transfer.bytes_per_second)
+    if message.HasField("transfer") and not (0 <= transfer.seconds < math.inf and transfer.bytes_per_second > 0):
+        raise BadDataError(f"the device promises {transfer}; both must be positive")
     return Capabilities(
         {
             _enumerator(OperandType, each.type, "operand type"): _performance_from_wire(each.performance)
@@ -322,6 +411,7 @@ def capabilities_from_wire(message: device_pb2.Capabilities) -> Capabilities:
         _performance_from_wire(message.relaxed_float32_to_float16_tensor),
         _performance_from_wire(message.if_performance),
         _performance_from_wire(message.while_performance),
+        transfer if message.HasField("transfer") else None,
     )
 
 

@@ -120,7 +120,10 @@ class Compilation:
         reasons = []
         for device in self._devices:
             try:
-                name, supported = device.info.name, device.supported_operations(self.model)
+                name, supported = (
+                    device.info.name,
+                    [each.supported for each in device.supported_operations(self.model, self._preference)],
+                )
             except NnapiError as error:
                 if self._explicit:
                     raise

@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 from hal.device import (
     Bytes,
     Capabilities,
+    Cost,
     Device,
     DeviceInfo,
     ExecutionResult,
@@ -21,6 +22,7 @@ from hal.device import (
     PrepareOptions,
     Progress,
     Request,
+    Support,
 )
 from hal.errors import (
     BadDataError,
@@ -32,16 +34,19 @@ from hal.errors import (
 )
 from hal.memory import Region, aligned
 from hal.model import Location, Model
+from hal.types import PreferenceCode
 from hal.wire import (
     INLINE_LIMIT,
     MESSAGE_LIMIT,
     capabilities_from_wire,
+    cost_from_wire,
     error_from_wire,
     info_from_wire,
     model_to_wire,
     nanoseconds,
     request_to_wire,
     result_from_wire,
+    support_from_wire,
 )
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
 from runtime.launcher import EmbeddedDriver, RunningService
@@ -135,19 +140,24 @@ class RemoteDevice(Device):
             message = connection.stub.GetCapabilities(device_pb2.GetCapabilitiesRequest(), timeout=_ANSWER_LIMIT)
         return capabilities_from_wire(message)
 
-    def supported_operations(self, model: Model) -> list[bool]:
+    def supported_operations(
+        self, model: Model, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
+    ) -> list[Support]:
         """Ask the driver which operations of ``model`` it takes."""
         connection = self._connection()
         sent = self._model_for(connection, model)
         with connection.call():
-            request = device_pb2.GetSupportedOperationsRequest(model=sent.message)
-            answer = connection.stub.GetSupportedOperations(request, timeout=_ANSWER_LIMIT)
-        supported = list(answer.supported)
-        if len(supported) != len(model.main.operations):
-            raise OpFailedError(
-                f"the driver '{self.name}' answered for {len(supported)} operations of {len(model.main.operations)}"
+            request = device_pb2.GetSupportedOperationsRequest(
+                model=sent.message,
+                preference=preference,  # type: ignore[arg-type]
             )
-        return supported
+            answer = connection.stub.GetSupportedOperations(request, timeout=_ANSWER_LIMIT)
+        supports = support_from_wire(answer)
+        if len(supports) != len(model.main.operations):
+            raise OpFailedError(
+                f"the driver '{self.name}' answered for {len(supports)} operations of {len(model.main.operations)}"
+            )
+        return supports
 
     def prepare_model(self, model: Model, options: PrepareOptions, progress: Progress) -> PreparedModel:
         """Send the model to the driver and wait until it has prepared it."""
@@ -164,8 +174,8 @@ class RemoteDevice(Device):
         with connection.call():
             call = connection.stub.PrepareModel(request)
             for update in call:
-                if update.WhichOneof("update") == "prepared_model":
-                    return _RemotePreparedModel(connection, call, update.prepared_model, sent)
+                if update.WhichOneof("update") == "prepared":
+                    return _RemotePreparedModel(connection, call, update.prepared, sent)
                 progress(update.progress.activity, update.progress.done, update.progress.total)
         raise OpFailedError(f"the driver '{self.name}' ended the call without a prepared model")
 
@@ -218,11 +228,23 @@ class _SentModel:
 
 
 class _RemotePreparedModel(PreparedModel):
-    def __init__(self, connection: _Connection, call: grpc.Call, token: int, sent: _SentModel) -> None:
+    def __init__(
+        self,
+        connection: _Connection,
+        call: grpc.Call,
+        prepared: device_pb2.PrepareModelUpdate.Prepared,
+        sent: _SentModel,
+    ) -> None:
         self._connection = connection
-        self._token = token
+        self._token = prepared.token
+        self._cost = cost_from_wire(prepared.cost) if prepared.HasField("cost") else None
         self._sent = sent  # its memory stays published while the prepared model lives
         self._release = weakref.finalize(self, call.cancel)
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the driver expects one execution to take."""
+        return self._cost
 
     def execute(self, request: Request) -> ExecutionResult:
         """Have the driver execute; inputs and outputs are in shared memory where the driver shares it."""

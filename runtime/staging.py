@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hal.device import Argument, Bytes, ExecutionResult, PreparedModel, Request
+from hal.device import Argument, Bytes, Cost, ExecutionResult, PreparedModel, Request
 from hal.errors import OpFailedError, OutputInsufficientSizeError
 from hal.memory import Region, aligned
 from hal.model import Dimensions, Location, Model
@@ -58,6 +58,11 @@ class StagedModel(PreparedModel):
         self._outputs = [model.main.operands[index] for index in model.main.outputs]
         self._prepared = prepared
         self._idle: list[_Stage] = []
+
+    @property
+    def cost(self) -> Cost | None:
+        """See ``PreparedModel``."""
+        return self._prepared.cost
 
     def execute(self, request: Request) -> ExecutionResult:
         """See ``PreparedModel``; also ``OpFailedError`` where the device answers nonsense."""

@@ -5,6 +5,7 @@ Run it with ``python docs/examples/adder.py unix:/tmp/adder.sock``, then in anot
 """
 
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,9 +21,10 @@ from hal.device import (
     PrepareOptions,
     Progress,
     Request,
+    Support,
 )
-from hal.model import Model
-from hal.types import DeviceType, FeatureLevel, OperandType, OperationType
+from hal.model import Model, Operand, Operation
+from hal.types import DeviceType, FeatureLevel, OperandType, OperationType, PreferenceCode
 
 SLOW = Performance(exec_time=2.0, power_usage=0.5)
 NEVER = Performance(exec_time=float("inf"), power_usage=float("inf"))
@@ -40,11 +42,13 @@ class Adder(Device):
         """Twice the CPU's time for half of its power, in float32 only."""
         return Capabilities({OperandType.TENSOR_FLOAT32: SLOW}, NEVER, NEVER, NEVER, NEVER)
 
-    def supported_operations(self, model: Model) -> list[bool]:
-        """Only additions of float32."""
+    def supported_operations(
+        self, model: Model, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
+    ) -> list[Support]:
+        """Only additions of float32; a refusal says what would be right."""
         operands = model.main.operands
         return [
-            operation.type == OperationType.ADD and operands[operation.inputs[0]].type == OperandType.TENSOR_FLOAT32
+            Support("" if _is_addition(operation, operands) else "the adder takes ADD of TENSOR_FLOAT32 only")
             for operation in model.main.operations
         ]
 
@@ -53,6 +57,10 @@ class Adder(Device):
         return Additions(model)
 
     # Optional calls (caching, device memory, fenced execution, bursts) answer UNIMPLEMENTED by themselves.
+
+
+def _is_addition(operation: Operation, operands: Sequence[Operand]) -> bool:
+    return operation.type == OperationType.ADD and operands[operation.inputs[0]].type == OperandType.TENSOR_FLOAT32
 
 
 class Additions(PreparedModel):

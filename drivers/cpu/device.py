@@ -22,13 +22,14 @@ from hal.device import (
     PrepareOptions,
     Progress,
     Request,
+    Support,
     Timing,
 )
 from hal.errors import BadDataError, OutputInsufficientSizeError
 from hal.model import Dimensions, Model, Operand, is_fully_specified, is_tensor
 from hal.operations import DECLARATIONS
 from hal.operations.control_flow import DEFAULT_LOOP_TIMEOUT
-from hal.types import DeviceType, FeatureLevel, OperandType
+from hal.types import DeviceType, FeatureLevel, OperandType, PreferenceCode
 
 _REFERENCE = Performance(exec_time=1.0, power_usage=1.0)
 
@@ -54,21 +55,24 @@ class CpuDevice(Device):
             _REFERENCE,
         )
 
-    def supported_operations(self, model: Model) -> list[bool]:
+    def supported_operations(
+        self, model: Model, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
+    ) -> list[Support]:
         """All of NNAPI's; no extension's."""
         known = [
             all(operation.type in DECLARATIONS for operation in subgraph.operations) for subgraph in model.referenced
         ]
         operands = model.main.operands
-        return [
+        taken = [
             operation.type in DECLARATIONS
             and all(known[number] for index in operation.inputs if (number := operands[index].subgraph) is not None)
             for operation in model.main.operations
         ]
+        return [Support("" if each else "it is an extension's operation; the CPU takes NNAPI's only") for each in taken]
 
     def prepare_model(self, model: Model, options: PrepareOptions, progress: Progress) -> PreparedModel:
         """Lower the model as far as its inputs' dimensions are known, the rest when it is executed."""
-        unsupported = [index for index, supported in enumerate(self.supported_operations(model)) if not supported]
+        unsupported = [index for index, support in enumerate(self.supported_operations(model)) if not support.supported]
         if unsupported:
             raise BadDataError(f"the device does not support operations {unsupported}", operation=unsupported[0])
         return _CpuPreparedModel(model, self._threads, progress)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,10 +35,12 @@ from hal.validation import validate_model, validate_output, validate_request
 from hal.wire import (
     bytes_from_wire,
     capabilities_to_wire,
+    cost_to_wire,
     info_to_wire,
     location_from_wire,
     model_from_wire,
     result_to_wire,
+    support_to_wire,
 )
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
 
@@ -85,8 +88,7 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
         with reported(context):
             model = model_from_wire(request.model, self._regions.resolve)
             validate_model(model)
-            supported = self._device.supported_operations(model)
-            return device_pb2.GetSupportedOperationsResponse(supported=supported)
+            return support_to_wire(self._device.supported_operations(model, _preference(request.preference)))
 
     def PrepareModel(  # noqa: N802
         self, request: device_pb2.PrepareModelRequest, context: grpc.ServicerContext
@@ -106,7 +108,7 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
             token = next(self._tokens)
             self._prepared[token] = (model, prepared)
             try:
-                yield _Update(prepared_model=token)
+                yield _Update(prepared=_Update.Prepared(token=token, cost=cost_to_wire(prepared.cost)))
                 ended.wait()
             finally:
                 del self._prepared[token]
@@ -148,7 +150,7 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
             outputs = [self._output(argument, model, index) for index, argument in enumerate(request.outputs)]
             timeout = request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
             loop_timeout = request.loop_timeout_ns / 1e9 if request.HasField("loop_timeout_ns") else None
-            checked = Request(inputs, outputs, request.measure_timing, timeout, loop_timeout)
+            checked = Request(inputs, outputs, request.measure_timing, timeout, loop_timeout, request.trace)
             validate_request(model, checked)
             result, written = _executed(prepared, checked)
             sizes = [
@@ -194,8 +196,7 @@ def _executed(prepared: PreparedModel, request: Request) -> tuple[ExecutionResul
             Argument(_grown(output.data, needed), None, output.dimensions)
             for output, needed in zip(outputs, error.dimensions)
         ]
-        again = Request(request.inputs, grown, request.measure, request.timeout, request.loop_timeout)
-        return prepared.execute(again), grown
+        return prepared.execute(replace(request, outputs=grown)), grown
 
 
 def _grown(data: Bytes | None, dimensions: tuple[int, ...]) -> Bytes | None:
@@ -210,12 +211,18 @@ def _dtype_size(model: Model, output: int) -> int:
 
 def _options(request: device_pb2.PrepareModelRequest) -> PrepareOptions:
     try:
-        preference = PreferenceCode(request.preference)
         priority = Priority(request.priority or Priority.DEFAULT)
     except ValueError as error:
-        raise BadDataError(f"{error}; see the enumerators of Preference and Priority") from None
+        raise BadDataError(f"{error}; see the enumerators of Priority") from None
     timeout = request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
-    return PrepareOptions(preference, priority, timeout)
+    return PrepareOptions(_preference(request.preference), priority, timeout)
+
+
+def _preference(number: int) -> PreferenceCode:
+    try:
+        return PreferenceCode(number)
+    except ValueError as error:
+        raise BadDataError(f"{error}; see the enumerators of Preference") from None
 
 
 def _discard(preparing: Future[PreparedModel]) -> None:

@@ -19,13 +19,14 @@ from hal.device import (
     PrepareOptions,
     Progress,
     Request,
+    Support,
     Timing,
 )
 from hal.errors import OutputInsufficientSizeError
 from hal.memory import Region, runtime_directory
 from hal.model import Model as HalModel
 from hal.reference import run
-from hal.types import DeviceType, FeatureLevel, OperandType, OperationType
+from hal.types import DeviceType, FeatureLevel, OperandType, OperationType, PreferenceCode
 from hal.validation import validate_model, validate_request
 from runtime.model import Model
 
@@ -56,9 +57,11 @@ class ReferenceDevice(Device):
         same = Performance(1, 1)
         return Capabilities({}, same, same, same, same)
 
-    def supported_operations(self, model: HalModel) -> list[bool]:
+    def supported_operations(
+        self, model: HalModel, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
+    ) -> list[Support]:
         self.on_query()
-        return self.supports(model)
+        return [Support("" if taken else "it takes others") for taken in self.supports(model)]
 
     def prepare_model(self, model: HalModel, options: PrepareOptions, progress: Progress) -> PreparedModel:
         self.on_prepare()

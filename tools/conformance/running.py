@@ -38,8 +38,9 @@ class CaseTrial(Trial):
                 weights_in_memory=mode is Mode.WEIGHTS_IN_MEMORY,
                 outputs_unspecified=mode is Mode.UNSPECIFIED_OUTPUTS,
             )
-            if not all(device.supported_operations(model.canonical)):
-                return Outcome(self, Verdict.SKIPPED, "the device does not support an operation of it")
+            refusals = [each.refusal for each in device.supported_operations(model.canonical) if not each.supported]
+            if refusals:
+                return Outcome(self, Verdict.SKIPPED, refusals[0])
             case = _with_expected(case)
             compilation = Compilation(model, [device])
             compilation.finish()

@@ -99,7 +99,7 @@ class GetInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DeviceInfo(_message.Message):
-    __slots__ = ("name", "version", "type", "feature_level", "extensions", "model_cache_files", "data_cache_files")
+    __slots__ = ("name", "version", "type", "feature_level", "extensions", "model_cache_files", "data_cache_files", "memory_alignment", "memory_padding")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +107,8 @@ class DeviceInfo(_message.Message):
     EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
     MODEL_CACHE_FILES_FIELD_NUMBER: _ClassVar[int]
     DATA_CACHE_FILES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_PADDING_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     type: DeviceType
@@ -114,7 +116,9 @@ class DeviceInfo(_message.Message):
     extensions: _containers.RepeatedScalarFieldContainer[str]
     model_cache_files: int
     data_cache_files: int
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., type: _Optional[_Union[DeviceType, str]] = ..., feature_level: _Optional[int] = ..., extensions: _Optional[_Iterable[str]] = ..., model_cache_files: _Optional[int] = ..., data_cache_files: _Optional[int] = ...) -> None: ...
+    memory_alignment: int
+    memory_padding: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., type: _Optional[_Union[DeviceType, str]] = ..., feature_level: _Optional[int] = ..., extensions: _Optional[_Iterable[str]] = ..., model_cache_files: _Optional[int] = ..., data_cache_files: _Optional[int] = ..., memory_alignment: _Optional[int] = ..., memory_padding: _Optional[int] = ...) -> None: ...
 
 class GetCapabilitiesRequest(_message.Message):
     __slots__ = ()
@@ -128,6 +132,14 @@ class Performance(_message.Message):
     power_usage: float
     def __init__(self, exec_time: _Optional[float] = ..., power_usage: _Optional[float] = ...) -> None: ...
 
+class Transfer(_message.Message):
+    __slots__ = ("seconds", "bytes_per_second")
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    seconds: float
+    bytes_per_second: float
+    def __init__(self, seconds: _Optional[float] = ..., bytes_per_second: _Optional[float] = ...) -> None: ...
+
 class OperandPerformance(_message.Message):
     __slots__ = ("type", "performance")
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -137,30 +149,50 @@ class OperandPerformance(_message.Message):
     def __init__(self, type: _Optional[_Union[_model_pb2.OperandType, str]] = ..., performance: _Optional[_Union[Performance, _Mapping]] = ...) -> None: ...
 
 class Capabilities(_message.Message):
-    __slots__ = ("operand_performance", "relaxed_float32_to_float16_scalar", "relaxed_float32_to_float16_tensor", "if_performance", "while_performance")
+    __slots__ = ("operand_performance", "relaxed_float32_to_float16_scalar", "relaxed_float32_to_float16_tensor", "if_performance", "while_performance", "transfer")
     OPERAND_PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
     RELAXED_FLOAT32_TO_FLOAT16_SCALAR_FIELD_NUMBER: _ClassVar[int]
     RELAXED_FLOAT32_TO_FLOAT16_TENSOR_FIELD_NUMBER: _ClassVar[int]
     IF_PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
     WHILE_PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
     operand_performance: _containers.RepeatedCompositeFieldContainer[OperandPerformance]
     relaxed_float32_to_float16_scalar: Performance
     relaxed_float32_to_float16_tensor: Performance
     if_performance: Performance
     while_performance: Performance
-    def __init__(self, operand_performance: _Optional[_Iterable[_Union[OperandPerformance, _Mapping]]] = ..., relaxed_float32_to_float16_scalar: _Optional[_Union[Performance, _Mapping]] = ..., relaxed_float32_to_float16_tensor: _Optional[_Union[Performance, _Mapping]] = ..., if_performance: _Optional[_Union[Performance, _Mapping]] = ..., while_performance: _Optional[_Union[Performance, _Mapping]] = ...) -> None: ...
+    transfer: Transfer
+    def __init__(self, operand_performance: _Optional[_Iterable[_Union[OperandPerformance, _Mapping]]] = ..., relaxed_float32_to_float16_scalar: _Optional[_Union[Performance, _Mapping]] = ..., relaxed_float32_to_float16_tensor: _Optional[_Union[Performance, _Mapping]] = ..., if_performance: _Optional[_Union[Performance, _Mapping]] = ..., while_performance: _Optional[_Union[Performance, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, _Mapping]] = ...) -> None: ...
 
 class GetSupportedOperationsRequest(_message.Message):
-    __slots__ = ("model",)
+    __slots__ = ("model", "preference")
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    PREFERENCE_FIELD_NUMBER: _ClassVar[int]
     model: _model_pb2.Model
-    def __init__(self, model: _Optional[_Union[_model_pb2.Model, _Mapping]] = ...) -> None: ...
+    preference: Preference
+    def __init__(self, model: _Optional[_Union[_model_pb2.Model, _Mapping]] = ..., preference: _Optional[_Union[Preference, str]] = ...) -> None: ...
+
+class Cost(_message.Message):
+    __slots__ = ("seconds", "joules")
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    JOULES_FIELD_NUMBER: _ClassVar[int]
+    seconds: float
+    joules: float
+    def __init__(self, seconds: _Optional[float] = ..., joules: _Optional[float] = ...) -> None: ...
+
+class OperationSupport(_message.Message):
+    __slots__ = ("refusal", "cost")
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    refusal: str
+    cost: Cost
+    def __init__(self, refusal: _Optional[str] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class GetSupportedOperationsResponse(_message.Message):
-    __slots__ = ("supported",)
-    SUPPORTED_FIELD_NUMBER: _ClassVar[int]
-    supported: _containers.RepeatedScalarFieldContainer[bool]
-    def __init__(self, supported: _Optional[_Iterable[bool]] = ...) -> None: ...
+    __slots__ = ("operations",)
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    operations: _containers.RepeatedCompositeFieldContainer[OperationSupport]
+    def __init__(self, operations: _Optional[_Iterable[_Union[OperationSupport, _Mapping]]] = ...) -> None: ...
 
 class Cache(_message.Message):
     __slots__ = ("token", "model_regions", "data_regions")
@@ -187,15 +219,19 @@ class PrepareModelRequest(_message.Message):
     def __init__(self, model: _Optional[_Union[_model_pb2.Model, _Mapping]] = ..., preference: _Optional[_Union[Preference, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., timeout_ns: _Optional[int] = ..., cache: _Optional[_Union[Cache, _Mapping]] = ...) -> None: ...
 
 class PrepareModelFromCacheRequest(_message.Message):
-    __slots__ = ("cache", "timeout_ns")
+    __slots__ = ("cache", "preference", "priority", "timeout_ns")
     CACHE_FIELD_NUMBER: _ClassVar[int]
+    PREFERENCE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_NS_FIELD_NUMBER: _ClassVar[int]
     cache: Cache
+    preference: Preference
+    priority: Priority
     timeout_ns: int
-    def __init__(self, cache: _Optional[_Union[Cache, _Mapping]] = ..., timeout_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, cache: _Optional[_Union[Cache, _Mapping]] = ..., preference: _Optional[_Union[Preference, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., timeout_ns: _Optional[int] = ...) -> None: ...
 
 class PrepareModelUpdate(_message.Message):
-    __slots__ = ("progress", "prepared_model")
+    __slots__ = ("progress", "prepared")
     class Progress(_message.Message):
         __slots__ = ("activity", "done", "total")
         ACTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -205,11 +241,18 @@ class PrepareModelUpdate(_message.Message):
         done: int
         total: int
         def __init__(self, activity: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+    class Prepared(_message.Message):
+        __slots__ = ("token", "cost")
+        TOKEN_FIELD_NUMBER: _ClassVar[int]
+        COST_FIELD_NUMBER: _ClassVar[int]
+        token: int
+        cost: Cost
+        def __init__(self, token: _Optional[int] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
-    PREPARED_MODEL_FIELD_NUMBER: _ClassVar[int]
+    PREPARED_FIELD_NUMBER: _ClassVar[int]
     progress: PrepareModelUpdate.Progress
-    prepared_model: int
-    def __init__(self, progress: _Optional[_Union[PrepareModelUpdate.Progress, _Mapping]] = ..., prepared_model: _Optional[int] = ...) -> None: ...
+    prepared: PrepareModelUpdate.Prepared
+    def __init__(self, progress: _Optional[_Union[PrepareModelUpdate.Progress, _Mapping]] = ..., prepared: _Optional[_Union[PrepareModelUpdate.Prepared, _Mapping]] = ...) -> None: ...
 
 class Role(_message.Message):
     __slots__ = ("prepared_model", "index")
@@ -235,6 +278,26 @@ class AllocateUpdate(_message.Message):
     memory: int
     def __init__(self, memory: _Optional[int] = ...) -> None: ...
 
+class CopyRequest(_message.Message):
+    __slots__ = ("memory", "location", "to_device", "dimensions")
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    TO_DEVICE_FIELD_NUMBER: _ClassVar[int]
+    DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    memory: int
+    location: _model_pb2.Location
+    to_device: bool
+    dimensions: Dimensions
+    def __init__(self, memory: _Optional[int] = ..., location: _Optional[_Union[_model_pb2.Location, _Mapping]] = ..., to_device: _Optional[bool] = ..., dimensions: _Optional[_Union[Dimensions, _Mapping]] = ...) -> None: ...
+
+class CopyResponse(_message.Message):
+    __slots__ = ("dimensions", "inline")
+    DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    INLINE_FIELD_NUMBER: _ClassVar[int]
+    dimensions: Dimensions
+    inline: bytes
+    def __init__(self, dimensions: _Optional[_Union[Dimensions, _Mapping]] = ..., inline: _Optional[bytes] = ...) -> None: ...
+
 class Argument(_message.Message):
     __slots__ = ("location", "memory", "dimensions")
     LOCATION_FIELD_NUMBER: _ClassVar[int]
@@ -246,28 +309,46 @@ class Argument(_message.Message):
     def __init__(self, location: _Optional[_Union[_model_pb2.Location, _Mapping]] = ..., memory: _Optional[int] = ..., dimensions: _Optional[_Union[Dimensions, _Mapping]] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("prepared_model", "inputs", "outputs", "measure_timing", "timeout_ns", "loop_timeout_ns")
+    __slots__ = ("prepared_model", "inputs", "outputs", "measure_timing", "timeout_ns", "loop_timeout_ns", "trace")
     PREPARED_MODEL_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     MEASURE_TIMING_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_NS_FIELD_NUMBER: _ClassVar[int]
     LOOP_TIMEOUT_NS_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     prepared_model: int
     inputs: _containers.RepeatedCompositeFieldContainer[Argument]
     outputs: _containers.RepeatedCompositeFieldContainer[Argument]
     measure_timing: bool
     timeout_ns: int
     loop_timeout_ns: int
-    def __init__(self, prepared_model: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., measure_timing: _Optional[bool] = ..., timeout_ns: _Optional[int] = ..., loop_timeout_ns: _Optional[int] = ...) -> None: ...
+    trace: bool
+    def __init__(self, prepared_model: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., measure_timing: _Optional[bool] = ..., timeout_ns: _Optional[int] = ..., loop_timeout_ns: _Optional[int] = ..., trace: _Optional[bool] = ...) -> None: ...
 
 class Timing(_message.Message):
-    __slots__ = ("on_hardware_ns", "in_driver_ns")
+    __slots__ = ("on_hardware_ns", "in_driver_ns", "energy_nj")
     ON_HARDWARE_NS_FIELD_NUMBER: _ClassVar[int]
     IN_DRIVER_NS_FIELD_NUMBER: _ClassVar[int]
+    ENERGY_NJ_FIELD_NUMBER: _ClassVar[int]
     on_hardware_ns: int
     in_driver_ns: int
-    def __init__(self, on_hardware_ns: _Optional[int] = ..., in_driver_ns: _Optional[int] = ...) -> None: ...
+    energy_nj: int
+    def __init__(self, on_hardware_ns: _Optional[int] = ..., in_driver_ns: _Optional[int] = ..., energy_nj: _Optional[int] = ...) -> None: ...
+
+class Span(_message.Message):
+    __slots__ = ("track", "name", "start_ns", "duration_ns", "operation")
+    TRACK_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    START_NS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_NS_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    track: str
+    name: str
+    start_ns: int
+    duration_ns: int
+    operation: int
+    def __init__(self, track: _Optional[str] = ..., name: _Optional[str] = ..., start_ns: _Optional[int] = ..., duration_ns: _Optional[int] = ..., operation: _Optional[int] = ...) -> None: ...
 
 class Output(_message.Message):
     __slots__ = ("dimensions", "inline")
@@ -278,12 +359,14 @@ class Output(_message.Message):
     def __init__(self, dimensions: _Optional[_Union[Dimensions, _Mapping]] = ..., inline: _Optional[bytes] = ...) -> None: ...
 
 class ExecuteResponse(_message.Message):
-    __slots__ = ("outputs", "timing")
+    __slots__ = ("outputs", "timing", "spans")
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
     outputs: _containers.RepeatedCompositeFieldContainer[Output]
     timing: Timing
-    def __init__(self, outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ...) -> None: ...
+    spans: _containers.RepeatedCompositeFieldContainer[Span]
+    def __init__(self, outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ...) -> None: ...
 
 class ExecuteFencedRequest(_message.Message):
     __slots__ = ("request", "wait_for")

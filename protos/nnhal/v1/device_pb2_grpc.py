@@ -64,6 +64,11 @@ class DeviceStub:
                 request_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.AllocateRequest.SerializeToString,
                 response_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.AllocateUpdate.FromString,
                 _registered_method=True)
+        self.Copy = channel.unary_unary(
+                '/nnhal.v1.Device/Copy',
+                request_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.CopyRequest.SerializeToString,
+                response_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.CopyResponse.FromString,
+                _registered_method=True)
         self.Execute = channel.unary_unary(
                 '/nnhal.v1.Device/Execute',
                 request_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteRequest.SerializeToString,
@@ -128,6 +133,13 @@ class DeviceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Copy(self, request, context):
+        """Copies the whole content of device memory to a place of the client's, or back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Execute(self, request, context):
         """Computes a prepared model's outputs, and answers when they are in their places.
         """
@@ -183,6 +195,11 @@ def add_DeviceServicer_to_server(servicer, server):
                     servicer.Allocate,
                     request_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.AllocateRequest.FromString,
                     response_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.AllocateUpdate.SerializeToString,
+            ),
+            'Copy': grpc.unary_unary_rpc_method_handler(
+                    servicer.Copy,
+                    request_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.CopyRequest.FromString,
+                    response_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.CopyResponse.SerializeToString,
             ),
             'Execute': grpc.unary_unary_rpc_method_handler(
                     servicer.Execute,
@@ -362,6 +379,33 @@ class Device:
             '/nnhal.v1.Device/Allocate',
             protos_dot_nnhal_dot_v1_dot_device__pb2.AllocateRequest.SerializeToString,
             protos_dot_nnhal_dot_v1_dot_device__pb2.AllocateUpdate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Copy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nnhal.v1.Device/Copy',
+            protos_dot_nnhal_dot_v1_dot_device__pb2.CopyRequest.SerializeToString,
+            protos_dot_nnhal_dot_v1_dot_device__pb2.CopyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,13 +46,13 @@ def details(raised):
 def prepared(service, model=None):
     call = service.stub.PrepareModel(device_pb2.PrepareModelRequest(model=model or relu()))
     *_, last = iter_until_prepared(call)
-    return call, last.prepared_model
+    return call, last.prepared.token
 
 
 def iter_until_prepared(call):
     for update in call:
         yield update
-        if update.WhichOneof("update") == "prepared_model":
+        if update.WhichOneof("update") == "prepared":
             return
 
 

@@ -29,10 +29,11 @@ class CarelessService(device_pb2_grpc.DeviceServicer):
                 os._exit(1)
             if not main.inputs:
                 raise OpFailedError("something went wrong")
-            return device_pb2.GetSupportedOperationsResponse(supported=[True] * len(main.operations))
+            supports = [device_pb2.OperationSupport()] * len(main.operations)
+            return device_pb2.GetSupportedOperationsResponse(operations=supports)
 
     def PrepareModel(self, request, context):  # noqa: N802
-        yield device_pb2.PrepareModelUpdate(prepared_model=1)
+        yield device_pb2.PrepareModelUpdate(prepared=device_pb2.PrepareModelUpdate.Prepared(token=1))
 
     def Execute(self, request, context):  # noqa: N802
         return device_pb2.ExecuteResponse()

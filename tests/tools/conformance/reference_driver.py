@@ -17,9 +17,10 @@ from hal.device import (
     ExecutionResult,
     Performance,
     PreparedModel,
+    Support,
 )
 from hal.errors import OutputInsufficientSizeError
-from hal.types import DeviceType, FeatureLevel, OperandType
+from hal.types import DeviceType, FeatureLevel, OperandType, PreferenceCode
 
 
 class ReferenceDevice(Device):
@@ -31,8 +32,8 @@ class ReferenceDevice(Device):
         one = Performance(1.0, 1.0)
         return Capabilities({OperandType.TENSOR_FLOAT32: one}, one, one, one, one)
 
-    def supported_operations(self, model):
-        return [True] * len(model.main.operations)
+    def supported_operations(self, model, preference=PreferenceCode.FAST_SINGLE_ANSWER):
+        return [Support()] * len(model.main.operations)
 
     def prepare_model(self, model, options, progress):
         return self.prepared(model)

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hal.device import Support
 from hal.errors import DeadObjectError, OpFailedError
 from hal.types import OperandType as T
 from hal.types import OperationType as O
+from hal.types import PreferenceCode
 from tests.support import Input, single
 from tests.tools.conformance.reference_driver import ReferenceDevice, ReferencePreparedModel
 from tools.conformance.case import Case, Subject
@@ -26,8 +28,10 @@ class WrongDevice(ReferenceDevice):
     def __init__(self, spoil=lambda output: output, known=lambda operation: True):
         self._spoil, self._known = spoil, known
 
-    def supported_operations(self, model):
-        return [self._known(operation.type) for operation in model.main.operations]
+    def supported_operations(self, model, preference=PreferenceCode.FAST_SINGLE_ANSWER):
+        return [
+            Support("" if self._known(operation.type) else "it is not known") for operation in model.main.operations
+        ]
 
     def prepared(self, model):
         spoil = self._spoil
@@ -144,7 +148,7 @@ def test_a_death_that_nobody_causes_alone_is_not_forgotten():
 
 def test_a_dead_driver_is_recognised():
     class DyingDevice(ReferenceDevice):
-        def supported_operations(self, model):
+        def supported_operations(self, model, preference=PreferenceCode.FAST_SINGLE_ANSWER):
             raise DeadObjectError("it has died")
 
     result = outcome(DyingDevice(), add())

@@ -60,7 +60,8 @@ class Probe:
     def supported(self, model: model_pb2.Model) -> bool:
         """Whether the driver takes every operation of a valid model."""
         request = device_pb2.GetSupportedOperationsRequest(model=model)
-        return all(self.stub.GetSupportedOperations(request, timeout=_LIMIT).supported)
+        answer = self.stub.GetSupportedOperations(request, timeout=_LIMIT)
+        return not any(operation.refusal for operation in answer.operations)
 
     def is_alive(self) -> bool:
         """Whether it still answers."""
@@ -100,7 +101,7 @@ class Probe:
     def _preparing(self, request: device_pb2.PrepareModelRequest) -> Iterator[int]:
         call = self.stub.PrepareModel(request, timeout=_LIMIT)
         try:
-            yield next(update.prepared_model for update in call if update.WhichOneof("update") == "prepared_model")
+            yield next(update.prepared.token for update in call if update.WhichOneof("update") == "prepared")
         finally:
             call.cancel()
 
