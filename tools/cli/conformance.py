@@ -195,4 +195,4 @@ def _print(report: Report) -> None:
         title = "Failures" if len(failures) <= _SHOWN_FAILURES else f"The first {_SHOWN_FAILURES} failures"
         output.print_table(title, ["case", "mode", "reason"], rows)
     counts = ", ".join(f"{report.count(verdict):,} {verdict.value}" for verdict in Verdict)
-    print(f"{report.info.name}: {counts}, in {report.seconds:.1f} s")
+    print(f"{report.info.name} takes {len(report.taken)} operations: {counts}, in {report.seconds:.1f} s")

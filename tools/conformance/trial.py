@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from hal.device import Capabilities, Device, DeviceInfo
+from hal.types import OperationType
 from tools.conformance.case import Difference, Subject
 
 
@@ -68,3 +69,9 @@ class Report:
     def failures(self) -> list[Outcome]:
         """The trials that failed."""
         return [outcome for outcome in self.outcomes if outcome.verdict is Verdict.FAILED]
+
+    @property
+    def taken(self) -> frozenset[OperationType]:
+        """The operations that the device took, over one type at least: those that a trial it did not skip is about."""
+        tried = (each.trial.subject for each in self.outcomes if each.verdict is not Verdict.SKIPPED)
+        return frozenset(subject.operation for subject in tried if subject is not None)

@@ -54,7 +54,7 @@ def test_vectors_alone_are_run_where_they_are_given(nnhal, reference, vectors, t
     assert ElementTree.parse(files["junit"]).getroot().get("failures") == "1"
     assert "V1_0/wrong" in files["html"].read_text()
     assert "V1_0/wrong" in result.out
-    assert "reference: 1 passed, 1 failed, 0 skipped" in result.out
+    assert ": 1 passed, 1 failed, 0 skipped" in result.out
 
 
 def test_pattern_and_modes(nnhal, reference, vectors, tmp_path):
@@ -63,13 +63,13 @@ def test_pattern_and_modes(nnhal, reference, vectors, tmp_path):
     assert result.code == 0, result.err
     assert json.loads((tmp_path / "r.json").read_text())["passed"] == 2
     result = nnhal("conformance", *reference, "--vectors", vectors, "-k", "V1*ight", "--mode", "all")
-    assert "reference: 5 passed, 0 failed, 0 skipped" in result.out
+    assert ": 5 passed, 0 failed, 0 skipped" in result.out
 
 
 def test_specifications(nnhal, reference, vectors):
     result = nnhal("conformance", *reference, "--aosp", vectors)
     assert (result.code, told(result)) == (0, [])
-    assert "reference: 1 passed" in result.out
+    assert ": 1 passed" in result.out
 
 
 def test_generated_and_invalid_where_nothing_is_given(nnhal, reference, tmp_path):
@@ -92,7 +92,7 @@ def test_a_seed_reproduces_a_case(nnhal, reference, tmp_path):
 def test_builtin_driver(nnhal):
     result = nnhal("conformance", "--device", "cpu", "--generated", "-k", "/RELU/TENSOR_FLOAT32/", "--cases", 2)
     assert (result.code, told(result)) == (0, [])
-    assert "cpu: 2 passed, 0 failed, 0 skipped" in result.out
+    assert ": 2 passed, 0 failed, 0 skipped" in result.out
 
 
 def test_failures_are_listed_and_not_too_many(nnhal, tmp_path):

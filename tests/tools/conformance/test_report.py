@@ -49,6 +49,7 @@ def test_figures(report):
         "passed": 3,
         "failed": 1,
         "skipped": 1,
+        "operations_taken": ["ADD", "TANH"],
         "failures": [{"name": "add/1", "mode": "compute", "reason": "values < differ & so on \0"}],
     }
 

@@ -12,6 +12,7 @@ def figures(report: Report) -> dict[str, Any]:
     return {
         "device": report.info.name,
         **{verdict.value: report.count(verdict) for verdict in Verdict},
+        "operations_taken": sorted(operation.name for operation in report.taken),
         "failures": [
             {"name": outcome.trial.name, "mode": outcome.trial.mode, "reason": outcome.reason}
             for outcome in report.failures

@@ -86,6 +86,7 @@ def _tiles(report: Report) -> str:
         f'<div class="tile {verdict.value}"><b>{report.count(verdict):,}</b>{verdict.value}</div>'
         for verdict in Verdict
     ]
+    tiles.append(f'<div class="tile"><b>{len(report.taken)}</b>operations taken</div>')
     tiles.append(f'<div class="tile"><b>{report.seconds:.1f} s</b>took</div>')
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
