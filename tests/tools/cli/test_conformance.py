@@ -49,6 +49,7 @@ def test_vectors_alone_are_run_where_they_are_given(nnhal, reference, vectors, t
         "passed": 1,
         "failed": 1,
         "skipped": 0,
+        "operations_taken": ["ADD"],
         "failures": [{"name": "V1_0/wrong", "mode": "compute", "reason": reason}],
     }
     assert ElementTree.parse(files["junit"]).getroot().get("failures") == "1"
