@@ -6,15 +6,17 @@ calls (``runtime.remote``), the driver's side (``drivers.sdk``) calls an impleme
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hal.errors import BadDataError
+from hal.errors import BadDataError, OpFailedError
+from hal.fence import Fence, FenceState
 from hal.memory import ALIGNMENT
 from hal.model import Dimensions, Location, Model
 from hal.types import DeviceType, FeatureLevel, OperandType, PreferenceCode, Priority
@@ -92,7 +94,8 @@ class Transfer:
 class Capabilities:
     """What a device promises: for each operand type, for relaxed float32, and for control flow.
 
-    ``transfer``: between the host's memory and the device, None where it is not known.
+    ``transfer``: between the host's memory and the device. ``launch``: beginning an execution and hearing
+    of its end, beside what its operations take. None where it is not known.
     """
 
     operand_performance: Mapping[OperandType, Performance]
@@ -101,6 +104,7 @@ class Capabilities:
     if_: Performance
     while_: Performance
     transfer: Transfer | None = None
+    launch: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +142,15 @@ class Argument:
 
     ``data``: its bytes (1-D uint8; writable for an output), None for an omitted one. ``location``:
     where in shared memory these bytes are, if they are. ``dimensions``: those of this request, where
-    the model leaves them open; ``()`` for the model's own.
+    the model leaves them open; ``()`` for the model's own. ``memory``: in place of ``data`` and
+    ``location``, memory on the device; only on the application's side, since ``drivers.sdk`` gives a
+    device the bytes.
     """
 
     data: Bytes | None
     location: Location | None = None
     dimensions: Dimensions = ()
+    memory: DeviceMemory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,11 @@ class PreparedModel(ABC):
         """What one execution is expected to take; None where the device does not know."""
         return None
 
+    @property
+    def model(self) -> Model | None:
+        """The model, as requests are checked against it, of what was prepared from a cache on a driver's side."""
+        return None
+
     @abstractmethod
     def execute(self, request: Request) -> ExecutionResult:
         """Compute the outputs into their places.
@@ -212,13 +224,85 @@ class PreparedModel(ABC):
         fit, ``BadDataError`` when the request does not match the model, and other ``NnapiError``.
         """
 
+    def execute_fenced(
+        self, request: Request, wait_for: Sequence[Fence], fence: Fence, duration: float | None = None
+    ) -> ExecutionResult:
+        """Execute once every fence of ``wait_for`` has signalled, then have ``fence`` signal how that ended.
+
+        ``duration``: seconds that the execution may take from when all have signalled; the request's
+        timeout counts from this call. Raises what ``execute`` raises, and ``OpFailedError`` when a
+        fence says that what it stands for has failed. Here this process waits; what reaches a driver
+        has the driver wait.
+        """
+        try:
+            deadline = None if request.timeout is None else time.monotonic() + request.timeout
+            for each in wait_for:
+                each.wait(deadline)
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            limits = [limit for limit in (left, duration) if limit is not None]
+            result = self.execute(replace(request, timeout=min(limits, default=None)))
+        except BaseException:
+            fence.signal(FenceState.FAILED)
+            raise
+        fence.signal(FenceState.DONE)
+        return result
+
     @abstractmethod
     def close(self) -> None:
         """Give back what the prepared model holds on its device. May be called again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What memory on a device is to be used for: an input or output of a prepared model, by its position."""
+
+    prepared: PreparedModel
+    index: int
+
+
+class DeviceMemory(ABC):
+    """Memory on a device, for inputs and outputs of its prepared models.
+
+    It has no content until an execution or a copy into it has succeeded, and none after one has failed.
+    """
+
+    @property
+    @abstractmethod
+    def token(self) -> int:
+        """What requests name it by."""
+
+    @abstractmethod
+    def copy_from(self, source: Argument) -> None:
+        """Fill it from bytes of this process, whose dimensions are ``source.dimensions``."""
+
+    @abstractmethod
+    def copy_to(self, target: Argument) -> Dimensions:
+        """Copy its content out; returns the content's dimensions. ``BadDataError`` when it has none."""
+
+    @abstractmethod
+    def content(self) -> tuple[Bytes, Dimensions]:
+        """The same into new memory, for a content of unknown size."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give it back. May be called again."""
+
+
 class Device(ABC):
     """One accelerator, or the CPU. Safe to use from several threads."""
+
+    @property
+    def slots(self) -> int:
+        """How many executions it computes at once; a driver has the others wait, the most urgent first."""
+        return 1
+
+    def allocate(self, dimensions: Dimensions, inputs: Sequence[Role], outputs: Sequence[Role]) -> DeviceMemory:
+        """Memory on the device that can play these roles, with dimensions as far as they are known.
+
+        Raises ``OpFailedError`` where the device has none to give. A device behind ``drivers.sdk`` need
+        not do this: its memory is that of its driver's process.
+        """
+        raise OpFailedError(f"the device '{self.info.name}' has no memory of its own")
 
     @property
     @abstractmethod

@@ -13,6 +13,7 @@ themselves.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import mmap
@@ -127,7 +128,10 @@ def _remove_abandoned(base: Path) -> None:
 
 
 class Region:
-    """A named piece of shared memory, mapped: ``data`` is its bytes (1-D uint8, zero-copy)."""
+    """A named piece of shared memory, mapped: ``data`` is its bytes (1-D uint8, zero-copy).
+
+    One that this process has published keeps its name as long as anybody holds ``data`` or a view of it.
+    """
 
     def __init__(self, name: str, data: NDArray[np.uint8]) -> None:
         self.name = name
@@ -173,9 +177,8 @@ class Region:
             os.close(descriptor)
             raise
         name = folder.publish(descriptor)
-        region = cls(name, data)
-        weakref.finalize(region, _release, folder, name, descriptor)
-        return region
+        weakref.finalize(data, _release, folder, name, descriptor)
+        return cls(name, data)
 
     @classmethod
     def open(cls, base: Path, name: str, *, writable: bool = True) -> Region:
@@ -184,23 +187,14 @@ class Region:
         Raises ``BadDataError`` for a name that is none or that nobody published, ``UnmappableError``
         when the memory can't be mapped.
         """
-        if not _REGION_NAME.fullmatch(name):
-            raise BadDataError(f"'{name[:80]}' is not the name of a shared-memory region")
         try:
-            descriptor = os.open(base / name, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
-            raise BadDataError(f"there is no shared-memory region '{name}'") from None
+            descriptor = open_published(base, name, writable=writable)
         except PermissionError:
             if writable:
                 return cls.open(base, name, writable=False)
             raise UnmappableError(f"the shared-memory region '{name}' can't be opened") from None
-        except OSError as error:
-            raise UnmappableError(f"the shared-memory region '{name}' can't be opened: {error.strerror}") from error
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise UnmappableError(f"the shared-memory region '{name}' is not memory or a file")
-            return cls(name, _map(descriptor, status.st_size, writable))
+            return cls(name, _map(descriptor, os.fstat(descriptor).st_size, writable))
         finally:
             os.close(descriptor)
 
@@ -211,6 +205,30 @@ class Region:
                 f"{length} bytes at offset {offset} reach beyond the {self.data.size} bytes of region '{self.name}'"
             )
         return self.data[offset : offset + length]
+
+
+def open_published(base: Path, name: str, *, writable: bool) -> int:
+    """Open what an application published under the runtime directory ``base``; returns the descriptor.
+
+    Raises ``BadDataError`` for a name that is none or that nobody published, ``PermissionError`` where
+    the file may not be opened so, and ``UnmappableError`` when it is not memory or a file.
+    """
+    if not _REGION_NAME.fullmatch(name):
+        raise BadDataError(f"'{name[:80]}' is not the name of a shared-memory region")
+    try:
+        descriptor = os.open(base / name, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise BadDataError(f"there is no shared-memory region '{name}'") from None
+    except PermissionError:
+        raise
+    except OSError as error:
+        if error.errno == errno.EROFS:  # permissions would allow it
+            raise PermissionError(error.errno, error.strerror) from error
+        raise UnmappableError(f"the shared-memory region '{name}' can't be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnmappableError(f"the shared-memory region '{name}' is not memory or a file")
+    return descriptor
 
 
 def _map(descriptor: int, size: int, writable: bool) -> NDArray[np.uint8]:

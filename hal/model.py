@@ -145,6 +145,12 @@ class Model:
     relaxed: bool = False
     extensions: tuple[Extension, ...] = field(default=())
 
+    def extension_type(self, code: int) -> tuple[str, int] | None:
+        """The extension that a type of this model belongs to and its number there; None for a type of NNAPI's."""
+        names = {extension.prefix: extension.name for extension in self.extensions}
+        name = names.get(code >> EXTENSION_BITS)
+        return None if name is None else (name, code & ((1 << EXTENSION_BITS) - 1))
+
 
 def is_extension(code: int) -> bool:
     """Whether an operand or operation type belongs to an extension."""

@@ -27,6 +27,7 @@ from hal.model import (
 )
 from hal.operand_rules import described, merge, per_channel_fault, type_fault, value_fault, value_size
 from hal.operations import DECLARATIONS
+from hal.operations.control_flow import CONTROL_FLOW
 from hal.operations.declaration import Arguments, Declaration, UnknownValueError, tensor_spec
 from hal.types import OperandType, OperationType
 
@@ -134,6 +135,14 @@ def validate_output(model: Model, index: int, argument: Argument) -> Dimensions:
     elif not argument.data.flags.writeable:
         raise BadDataError(f"output {index} is in memory that can't be written", operand=operand_index)
     return dimensions
+
+
+def check_extension_name(name: object) -> None:
+    """Refuse with ``BadDataError`` what can't be the name of a vendor extension."""
+    if not isinstance(name, str) or not _EXTENSION_NAME.fullmatch(name):
+        raise BadDataError(
+            f"extension {name!r}: a name is made of small letters, digits, '_' and '.', with at least one '.'"
+        )
 
 
 def operation_name(operation_type: int) -> str:
@@ -247,7 +256,7 @@ class _SubgraphCheck:
 
     def _check_subgraphs(self, operation: Operation) -> None:
         """Check what an IF or WHILE executes, once the indexes of all subgraphs' inputs and outputs are known good."""
-        if operation.type in (OperationType.IF, OperationType.WHILE):
+        if operation.type in CONTROL_FLOW:
             for number in (self.operands[index].subgraph for index in operation.inputs):
                 if number is not None:
                     inner = self.referenced[number]
@@ -296,11 +305,7 @@ def _refuse_circular_references(subgraphs: Sequence[Subgraph]) -> None:
 
 def _extension_prefixes(extensions: Sequence[Extension]) -> frozenset[int]:
     for extension in extensions:
-        if not _EXTENSION_NAME.fullmatch(extension.name):
-            raise BadDataError(
-                f"extension {extension.name!r}: a name is made of small letters, digits, '_' and '.', "
-                "with at least one '.'"
-            )
+        check_extension_name(extension.name)
         if not 0 < extension.prefix < 1 << EXTENSION_BITS:
             raise BadDataError(
                 f"extension {extension.name!r} has prefix {extension.prefix}; "

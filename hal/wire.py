@@ -118,23 +118,24 @@ def location_to_wire(location: Location) -> model_pb2.Location:
     return model_pb2.Location(shared=shared)
 
 
-def model_from_wire(message: model_pb2.Model, resolve: Resolve) -> Model:
+def model_from_wire(message: model_pb2.Model, resolve: Resolve, *, in_place: bool = False) -> Model:
     """The model in ``message``; ``BadDataError`` when it has none.
 
     Integer constants are copied, floating ones above ``INLINE_LIMIT`` stay where they are: whoever
-    shares the memory can still change a weight, but nothing that a driver decides by.
+    shares the memory can still change a weight, but nothing that a driver decides by. ``in_place``:
+    integers stay too, for who shares no memory with strangers.
     """
     return Model(
-        _subgraph_from_wire(message.main, resolve),
-        tuple(_subgraph_from_wire(each, resolve) for each in message.referenced),
+        _subgraph_from_wire(message.main, resolve, in_place),
+        tuple(_subgraph_from_wire(each, resolve, in_place) for each in message.referenced),
         message.relax_computation_float32_to_float16,
         tuple(Extension(each.name, each.prefix) for each in message.extensions),
     )
 
 
-def _subgraph_from_wire(message: model_pb2.Subgraph, resolve: Resolve) -> Subgraph:
+def _subgraph_from_wire(message: model_pb2.Subgraph, resolve: Resolve, in_place: bool) -> Subgraph:
     return Subgraph(
-        tuple(_operand_from_wire(index, each, resolve) for index, each in enumerate(message.operands)),
+        tuple(_operand_from_wire(index, each, resolve, in_place) for index, each in enumerate(message.operands)),
         tuple(
             Operation(_code(OperationType, each.type, "operation"), tuple(each.inputs), tuple(each.outputs))
             for each in message.operations
@@ -144,7 +145,7 @@ def _subgraph_from_wire(message: model_pb2.Subgraph, resolve: Resolve) -> Subgra
     )
 
 
-def _operand_from_wire(index: int, message: model_pb2.Operand, resolve: Resolve) -> Operand:
+def _operand_from_wire(index: int, message: model_pb2.Operand, resolve: Resolve, in_place: bool) -> Operand:
     operand_type = _code(OperandType, message.type, "operand")
     lifetime = _enumerator(Lifetime, message.lifetime, f"operand {index}'s lifetime")
     dimensions = tuple(message.dimensions)
@@ -152,7 +153,7 @@ def _operand_from_wire(index: int, message: model_pb2.Operand, resolve: Resolve)
     if lifetime in (Lifetime.CONSTANT_COPY, Lifetime.CONSTANT_REFERENCE):
         try:
             data = bytes_from_wire(message.location, resolve)
-            value = _value(operand_type, dimensions, data)
+            value = _value(operand_type, dimensions, data, in_place)
         except NnapiError as error:
             raise BadDataError(f"operand {index}: {error}", operand=index) from error
         if lifetime is Lifetime.CONSTANT_REFERENCE:
@@ -174,9 +175,10 @@ def _operand_from_wire(index: int, message: model_pb2.Operand, resolve: Resolve)
     )
 
 
-def _value(operand_type: OperandType | int, dimensions: Dimensions, data: Bytes) -> NDArray[np.generic]:
+def _value(operand_type: OperandType | int, dimensions: Dimensions, data: Bytes, in_place: bool) -> NDArray[np.generic]:
+    stays = in_place and data.size > INLINE_LIMIT
     if not isinstance(operand_type, OperandType):
-        return _frozen(data.copy())
+        return _frozen(data.view() if stays else data.copy())
     if operand_type is OperandType.MODEL:
         raise BadDataError("a MODEL operand is no constant; its lifetime must be SUBGRAPH")
     dtype = operand_type.dtype
@@ -187,7 +189,8 @@ def _value(operand_type: OperandType | int, dimensions: Dimensions, data: Bytes)
         )
     if dtype.kind == "b":
         return _frozen((data != 0).reshape(dimensions))
-    if dtype.kind != "f" or data.size <= INLINE_LIMIT or data.ctypes.data % dtype.itemsize:
+    stays = stays or (dtype.kind == "f" and data.size > INLINE_LIMIT)
+    if not stays or data.ctypes.data % dtype.itemsize:
         data = data.copy()
     return _frozen(data.view(dtype).reshape(dimensions))
 
@@ -228,16 +231,20 @@ def _enumerator(known: type[_Enum], value: int, what: str) -> _Enum:
 
 
 def argument_to_wire(argument: Argument, *, local: bool, output: bool) -> device_pb2.Argument:
-    """The message for an input or output; in shared memory for a ``local`` device, else inline."""
+    """The message for an input or output; on the device or in shared memory for a ``local`` one, else inline."""
     message = device_pb2.Argument()
     if argument.dimensions:
         message.dimensions.sizes.extend(argument.dimensions)
+    if argument.memory is not None:
+        message.memory = argument.memory.token
+        return message
     if argument.data is None:
         return message
     if local and argument.location is not None:
         message.location.CopyFrom(location_to_wire(argument.location))
     else:
         message.location.inline = b"" if output else argument.data.tobytes()
+        message.room = argument.data.size if output else 0
     return message
 
 
@@ -394,6 +401,7 @@ def capabilities_to_wire(capabilities: Capabilities) -> device_pb2.Capabilities:
         else device_pb2.Transfer(
             seconds=capabilities.transfer.seconds, bytes_per_second=capabilities.transfer.bytes_per_second
         ),
+        launch=cost_to_wire(capabilities.launch),
     )
 
 
@@ -412,6 +420,7 @@ def capabilities_from_wire(message: device_pb2.Capabilities) -> Capabilities:
         _performance_from_wire(message.if_performance),
         _performance_from_wire(message.while_performance),
         transfer if message.HasField("transfer") else None,
+        cost_from_wire(message.launch) if message.HasField("launch") else None,
     )
 
 

@@ -21,6 +21,9 @@ from hal.operations.declaration import (
 )
 from hal.types import FeatureLevel, OperandType, OperationType
 
+CONTROL_FLOW = (OperationType.IF, OperationType.WHILE)
+"""The operations that execute subgraphs."""
+
 DEFAULT_LOOP_TIMEOUT = 2.0
 """Seconds that a WHILE may run where nobody says (ANeuralNetworks_getDefaultLoopTimeout)."""
 

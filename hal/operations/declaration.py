@@ -249,17 +249,28 @@ class Declaration:
         allowed; ``operand`` is then the position in the list (not yet an operand's index).
         """
         values = known if known is not None else [operand.value for operand in inputs]
+        form, parameters = self._matched(inputs, values)
+        _check_scalars(parameters, inputs, values)
+        bound = _arguments(form, parameters, inputs, values, concrete)
+        return Arguments(data_type=self.data_type(inputs), **bound)
+
+    def parameters(self, inputs: Sequence[Operand]) -> list[Parameter]:
+        """What each of ``inputs`` is, in the form that they fit; raises ``BadDataError`` when no form fits."""
+        return self._matched(inputs, [operand.value for operand in inputs])[1]
+
+    def _matched(
+        self, inputs: Sequence[Operand], values: Sequence[Array | None]
+    ) -> tuple[Sequence[Parameter], list[Parameter]]:
+        """The form that inputs fit, and the parameter at each of their positions."""
         data_type = self.data_type(inputs)
-        candidates = [(form, _spread(form, len(inputs))) for form in self.forms]
         failures: list[BadDataError] = []
-        for form, parameters in candidates:
+        for form in self.forms:
+            parameters = _spread(form, len(inputs))
             if parameters is None:
                 continue
             failure = _first_mismatch(parameters, inputs, values, data_type)
             if failure is None:
-                _check_scalars(parameters, inputs, values)
-                bound = _arguments(form, parameters, inputs, values, concrete)
-                return Arguments(data_type=data_type, **bound)
+                return form, parameters
             failures.append(failure)
         if not failures:
             raise BadDataError(f"it has {len(inputs)} inputs; it must have {_counts(self.forms)}", operand=len(inputs))
@@ -446,7 +457,7 @@ def evaluate(
     except UnknownValueError:  # the values decide, and the reference has them
         dimensions = None
     integral = arguments.data_type is OperandType.TENSOR_INT32  # a scale, which NNAPI allows, then means nothing
-    convert = _stored if declaration.stored or integral else _real
+    convert = _stored if declaration.stored or integral else real_values
     arrays = {name: _array(name, argument, convert) for name, argument in vars(arguments).items()}
     specs = tuple(tensor_spec(operand) for operand in outputs)
     with np.errstate(all="ignore"):  # infinity and NaN are IEEE's answers, and so the reference's
@@ -486,8 +497,8 @@ def _stored(spec: TensorSpec, value: Array) -> Array:
     return value
 
 
-def _real(spec: TensorSpec, value: Array) -> Array:
-    """The real numbers that ``value`` stands for, where it stands for any."""
+def real_values(spec: TensorSpec, value: Array) -> Array:
+    """The real numbers (float64) that ``value`` stands for in a tensor of ``spec``, where it stands for any."""
     if spec.per_channel is not None:
         shape = [1] * value.ndim
         shape[spec.per_channel.channel_dim] = -1

@@ -149,20 +149,22 @@ class OperandPerformance(_message.Message):
     def __init__(self, type: _Optional[_Union[_model_pb2.OperandType, str]] = ..., performance: _Optional[_Union[Performance, _Mapping]] = ...) -> None: ...
 
 class Capabilities(_message.Message):
-    __slots__ = ("operand_performance", "relaxed_float32_to_float16_scalar", "relaxed_float32_to_float16_tensor", "if_performance", "while_performance", "transfer")
+    __slots__ = ("operand_performance", "relaxed_float32_to_float16_scalar", "relaxed_float32_to_float16_tensor", "if_performance", "while_performance", "transfer", "launch")
     OPERAND_PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
     RELAXED_FLOAT32_TO_FLOAT16_SCALAR_FIELD_NUMBER: _ClassVar[int]
     RELAXED_FLOAT32_TO_FLOAT16_TENSOR_FIELD_NUMBER: _ClassVar[int]
     IF_PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
     WHILE_PERFORMANCE_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    LAUNCH_FIELD_NUMBER: _ClassVar[int]
     operand_performance: _containers.RepeatedCompositeFieldContainer[OperandPerformance]
     relaxed_float32_to_float16_scalar: Performance
     relaxed_float32_to_float16_tensor: Performance
     if_performance: Performance
     while_performance: Performance
     transfer: Transfer
-    def __init__(self, operand_performance: _Optional[_Iterable[_Union[OperandPerformance, _Mapping]]] = ..., relaxed_float32_to_float16_scalar: _Optional[_Union[Performance, _Mapping]] = ..., relaxed_float32_to_float16_tensor: _Optional[_Union[Performance, _Mapping]] = ..., if_performance: _Optional[_Union[Performance, _Mapping]] = ..., while_performance: _Optional[_Union[Performance, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, _Mapping]] = ...) -> None: ...
+    launch: Cost
+    def __init__(self, operand_performance: _Optional[_Iterable[_Union[OperandPerformance, _Mapping]]] = ..., relaxed_float32_to_float16_scalar: _Optional[_Union[Performance, _Mapping]] = ..., relaxed_float32_to_float16_tensor: _Optional[_Union[Performance, _Mapping]] = ..., if_performance: _Optional[_Union[Performance, _Mapping]] = ..., while_performance: _Optional[_Union[Performance, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, _Mapping]] = ..., launch: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class GetSupportedOperationsRequest(_message.Message):
     __slots__ = ("model", "preference")
@@ -299,14 +301,16 @@ class CopyResponse(_message.Message):
     def __init__(self, dimensions: _Optional[_Union[Dimensions, _Mapping]] = ..., inline: _Optional[bytes] = ...) -> None: ...
 
 class Argument(_message.Message):
-    __slots__ = ("location", "memory", "dimensions")
+    __slots__ = ("location", "memory", "dimensions", "room")
     LOCATION_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    ROOM_FIELD_NUMBER: _ClassVar[int]
     location: _model_pb2.Location
     memory: int
     dimensions: Dimensions
-    def __init__(self, location: _Optional[_Union[_model_pb2.Location, _Mapping]] = ..., memory: _Optional[int] = ..., dimensions: _Optional[_Union[Dimensions, _Mapping]] = ...) -> None: ...
+    room: int
+    def __init__(self, location: _Optional[_Union[_model_pb2.Location, _Mapping]] = ..., memory: _Optional[int] = ..., dimensions: _Optional[_Union[Dimensions, _Mapping]] = ..., room: _Optional[int] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
     __slots__ = ("prepared_model", "inputs", "outputs", "measure_timing", "timeout_ns", "loop_timeout_ns", "trace")
@@ -369,20 +373,16 @@ class ExecuteResponse(_message.Message):
     def __init__(self, outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ...) -> None: ...
 
 class ExecuteFencedRequest(_message.Message):
-    __slots__ = ("request", "wait_for")
+    __slots__ = ("request", "wait_for", "fence", "duration_ns")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     WAIT_FOR_FIELD_NUMBER: _ClassVar[int]
+    FENCE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_NS_FIELD_NUMBER: _ClassVar[int]
     request: ExecuteRequest
     wait_for: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, request: _Optional[_Union[ExecuteRequest, _Mapping]] = ..., wait_for: _Optional[_Iterable[str]] = ...) -> None: ...
-
-class ExecuteFencedUpdate(_message.Message):
-    __slots__ = ("fence", "response")
-    FENCE_FIELD_NUMBER: _ClassVar[int]
-    RESPONSE_FIELD_NUMBER: _ClassVar[int]
     fence: str
-    response: ExecuteResponse
-    def __init__(self, fence: _Optional[str] = ..., response: _Optional[_Union[ExecuteResponse, _Mapping]] = ...) -> None: ...
+    duration_ns: int
+    def __init__(self, request: _Optional[_Union[ExecuteRequest, _Mapping]] = ..., wait_for: _Optional[_Iterable[str]] = ..., fence: _Optional[str] = ..., duration_ns: _Optional[int] = ...) -> None: ...
 
 class OpenBurstRequest(_message.Message):
     __slots__ = ("prepared_model", "request_ring", "result_ring")

@@ -74,10 +74,10 @@ class DeviceStub:
                 request_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteRequest.SerializeToString,
                 response_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteResponse.FromString,
                 _registered_method=True)
-        self.ExecuteFenced = channel.unary_stream(
+        self.ExecuteFenced = channel.unary_unary(
                 '/nnhal.v1.Device/ExecuteFenced',
                 request_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteFencedRequest.SerializeToString,
-                response_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteFencedUpdate.FromString,
+                response_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteResponse.FromString,
                 _registered_method=True)
         self.OpenBurst = channel.unary_stream(
                 '/nnhal.v1.Device/OpenBurst',
@@ -127,14 +127,16 @@ class DeviceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Allocate(self, request, context):
-        """Allocates device memory for the inputs and outputs of prepared models; see "Lifetimes".
+        """Allocates device memory for the inputs and outputs of prepared models; see "Lifetimes". It has no
+        content at first, and none after an execution that should have written it has failed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Copy(self, request, context):
-        """Copies the whole content of device memory to a place of the client's, or back.
+        """Copies the whole content of device memory to a place of the client's, or back. BAD_DATA when it
+        has none, or another size.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,8 +150,8 @@ class DeviceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExecuteFenced(self, request, context):
-        """The same, after other executions: starts when every fence of `wait_for` has signalled, and
-        streams one message when it has accepted the request and one when it is done.
+        """The same, after other executions; see "Fences". Starts when every fence of `wait_for` has signalled.
+        OP_FAILED when one of them signals that its work has failed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,10 +208,10 @@ def add_DeviceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteRequest.FromString,
                     response_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteResponse.SerializeToString,
             ),
-            'ExecuteFenced': grpc.unary_stream_rpc_method_handler(
+            'ExecuteFenced': grpc.unary_unary_rpc_method_handler(
                     servicer.ExecuteFenced,
                     request_deserializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteFencedRequest.FromString,
-                    response_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteFencedUpdate.SerializeToString,
+                    response_serializer=protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteResponse.SerializeToString,
             ),
             'OpenBurst': grpc.unary_stream_rpc_method_handler(
                     servicer.OpenBurst,
@@ -454,12 +456,12 @@ class Device:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_stream(
+        return grpc.experimental.unary_unary(
             request,
             target,
             '/nnhal.v1.Device/ExecuteFenced',
             protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteFencedRequest.SerializeToString,
-            protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteFencedUpdate.FromString,
+            protos_dot_nnhal_dot_v1_dot_device__pb2.ExecuteResponse.FromString,
             options,
             channel_credentials,
             insecure,
