@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from drivers import kernels  # noqa: F401 -- registers the lowerings
-from drivers.engine.lowering import LOWERINGS
-from drivers.engine.representation import represented
-from drivers.kernels.unlowered import ON_REFERENCE
+from drivers.engine.lowering import LOWERINGS, ON_REFERENCE
+from drivers.engine.numerics import EXACT
 from hal.model import Operand
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Declaration
@@ -63,7 +62,7 @@ def page() -> str:
 
 def has_kernel(declaration: Declaration, data_type: OperandType) -> bool:
     """Whether the CPU device has a kernel for the operation over data of the type."""
-    return (declaration.type, represented(Operand(data_type)).type) in LOWERINGS
+    return (declaration.type, EXACT.data_type(Operand(data_type))) in LOWERINGS
 
 
 def _cells(declaration: Declaration) -> list[str]:

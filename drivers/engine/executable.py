@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.engine.lowering import Builder, Weights, is_native
+from drivers.engine.numerics import EXACT, Numerics
 from drivers.engine.program import Compiling, Program
 from drivers.engine.threads import Threads
 from hal.errors import BadDataError, MissedDeadlineTransientError
@@ -34,17 +35,27 @@ Values = dict[int, Array]
 Place = Callable[[int, Dimensions, "np.dtype[Any]"], Array]
 """Where an output of the given position, dimensions and type is to be written."""
 
+Observer = Callable[[Subgraph, int, Mapping[int, Dimensions], Mapping[int, Array]], None]
+"""Told of each operation that has run: its subgraph and position, dimensions there, and values that are known."""
+
+StageKey = tuple[int, tuple[tuple[int, Dimensions], ...]]
+"""What a stage is kept by: its first operation, and the dimensions of all that is there before it."""
+
 STAGES_KEPT = 64
 """Stages of one subgraph that are kept; each set of dimensions has its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Native:
-    """A program for operations ``first`` to ``after`` - 1; it reads and writes these operands."""
+class NativeStage:
+    """A program for operations up to ``after`` - 1; it reads and writes these operands.
+
+    ``shapes``: the dimensions of all that it knows.
+    """
 
     program: Program
     reads: tuple[int, ...]
     writes: Mapping[int, Dimensions]
+    shapes: Mapping[int, Dimensions]
     after: int
 
 
@@ -54,12 +65,13 @@ class Limits:
 
     ``deadline``: when it must have ended, by ``time.monotonic``. ``loop``: seconds that a WHILE may run;
     what it takes to lower operations that are met for the first time does not count, and is kept in
-    ``lowering``.
+    ``lowering``. ``observer``: who wants to know what runs.
     """
 
     deadline: float | None
     loop: float
     lowering: float = 0.0
+    observer: Observer | None = None
 
     def loop_time(self) -> float:
         """The clock for loops, in seconds; it stands still while operations are lowered."""
@@ -67,14 +79,18 @@ class Limits:
 
 
 class Executable:
-    """A subgraph of ``model`` (the main one, or the referenced one of that number) and those within it."""
+    """A subgraph of ``model`` (the main one, or the referenced one of that number) and those within it.
 
-    def __init__(self, model: Model, threads: Threads, number: int | None = None) -> None:
+    What runs on the host is exact, whatever ``numerics`` programs have.
+    """
+
+    def __init__(self, model: Model, threads: Threads, numerics: Numerics = EXACT, number: int | None = None) -> None:
         self._model = model
         self._threads = threads
+        self._numerics = numerics
         self._subgraph = model.main if number is None else model.referenced[number]
         self._weights = Weights()
-        self._stages: OrderedDict[object, _Native] = OrderedDict()
+        self._stages: OrderedDict[StageKey, NativeStage] = OrderedDict()
         self._lock = threading.Lock()
         self._last_use = _last_uses(self._subgraph)
         self._positions = {index: position for position, index in enumerate(self._subgraph.outputs)}
@@ -82,6 +98,30 @@ class Executable:
             index: operand.value for index, operand in enumerate(self._subgraph.operands) if operand.value is not None
         }
         self._inner: dict[int, Executable] = {}
+
+    @property
+    def stages(self) -> dict[StageKey, NativeStage]:
+        """The programs that are there."""
+        with self._lock:
+            return dict(self._stages)
+
+    @property
+    def inner(self) -> dict[int, Executable]:
+        """The executables of referenced subgraphs that are there, by the subgraph's number."""
+        with self._lock:
+            return dict(self._inner)
+
+    def restore(self, stages: Mapping[StageKey, NativeStage]) -> None:
+        """Have these programs, as ``stages`` of an executable of the same model gave them."""
+        with self._lock:
+            self._stages.update(stages)
+
+    def referenced(self, number: int) -> Executable:
+        """The executable of the referenced subgraph of this number, made on first use."""
+        with self._lock:
+            if number not in self._inner:
+                self._inner[number] = Executable(self._model, self._threads, self._numerics, number)
+            return self._inner[number]
 
     def prepare(self, shapes: Sequence[Dimensions], compiling: Compiling) -> None:
         """Make the stages that inputs of these dimensions will need, as far as that can be told."""
@@ -144,6 +184,9 @@ class Executable:
                 outputs = {index: room(index, dimensions) for index, dimensions in stage.writes.items()}
                 stage.program.run([values[index] for index in stage.reads] + list(outputs.values()), self._threads)
                 values.update(outputs)
+                if limits.observer is not None:
+                    for each in range(position, stage.after):
+                        limits.observer(subgraph, each, stage.shapes, values)
                 position = stage.after
                 continue
             try:
@@ -156,13 +199,15 @@ class Executable:
                     values[index][...] = result
                 else:
                     values[index] = result
+            if limits.observer is not None:
+                limits.observer(subgraph, position, {i: value.shape for i, value in values.items()}, values)
             position += 1
         return [values[index] for index in subgraph.outputs]
 
-    def _stage(self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling) -> _Native | None:
+    def _stage(self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling) -> NativeStage | None:
         """The program that starts at operation ``first``; None where that operation runs on the host."""
         operations = self._subgraph.operations
-        if not is_native(self._subgraph, operations[first], shapes):
+        if not is_native(self._subgraph, operations[first], shapes, self._numerics):
             return None
         key = (first, tuple(shapes.items()))
         with self._lock:
@@ -178,7 +223,7 @@ class Executable:
 
     def _lowered(
         self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling, after: int | None = None
-    ) -> _Native | None:
+    ) -> NativeStage | None:
         if after is None:
             after = self._native_run(first, shapes)
         if after == first:
@@ -188,21 +233,22 @@ class Executable:
         reads = {index: dimensions for index, dimensions in shapes.items() if index in read}
         written = [index for operation in operations for index in operation.outputs]
         writes = [index for index in written if self._last_use.get(index, 0) >= after]
-        builder = Builder(self._subgraph, reads, writes, self._weights)
+        builder = Builder(self._subgraph, reads, writes, self._weights, self._numerics)
         for position, operation in enumerate(operations, start=first):
             try:
                 builder.lower(operation)
             except UnknownValueError:  # a parameter that does not show in the dimensions
                 return self._lowered(first, shapes, compiling, position)
         program = Program(builder.commands, len(reads), len(writes), compiling)
-        return _Native(program, tuple(reads), {index: builder.shapes[index] for index in writes}, after)
+        writing = {index: builder.shapes[index] for index in writes}
+        return NativeStage(program, tuple(reads), writing, dict(builder.shapes), after)
 
     def _native_run(self, first: int, shapes: Mapping[int, Dimensions]) -> int:
         """The operation after the last one of those from ``first`` on that can be lowered together."""
         known = dict(shapes)
         for position in range(first, len(self._subgraph.operations)):
             operation = self._subgraph.operations[position]
-            if not is_native(self._subgraph, operation, known):
+            if not is_native(self._subgraph, operation, known, self._numerics):
                 return position
             try:
                 known.update(zip(operation.outputs, DECLARATIONS[operation.type].infer(self._bound(operation, known))))
@@ -248,10 +294,7 @@ class Executable:
     def _referenced(self, operand: int) -> Executable:
         number = self._subgraph.operands[operand].subgraph
         assert number is not None
-        with self._lock:
-            if number not in self._inner:
-                self._inner[number] = Executable(self._model, self._threads, number)
-            return self._inner[number]
+        return self.referenced(number)
 
 
 def _anywhere(position: int, dimensions: Dimensions, dtype: np.dtype[Any]) -> Array:

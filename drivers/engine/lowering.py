@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.engine.abi import Kernel
+from drivers.engine.numerics import Numerics
 from drivers.engine.program import Buffer, Command, Memory, Tensor
-from drivers.engine.representation import REPRESENTATIONS, constant, represented
+from drivers.engine.representation import Conversion, Representation
 from hal.model import Dimensions, Lifetime, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
-from hal.operations.declaration import Arguments, Array, TensorSpec, tensor_spec
+from hal.operations.declaration import Arguments, Array, TensorSpec, UnknownValueError, tensor_spec
 from hal.types import OperandType, OperationType
 
 Lowering = Callable[["Builder", Arguments], None]
@@ -30,6 +31,13 @@ WORTH_SHARING = 20_000
 
 LOWERINGS: dict[tuple[OperationType, OperandType], Lowering] = {}
 """How operations become commands, by type and by data type as it is represented; filled by the kernel families."""
+
+ON_REFERENCE: dict[OperationType, str] = {}
+"""Operations that are left to their references, and why; filled by ``kernels.unlowered``."""
+
+
+class NoLoweringError(UnknownValueError):
+    """The operation has kernels, but none for what this one asks; says what they take."""
 
 
 def lowers(
@@ -46,7 +54,7 @@ def lowers(
     return register
 
 
-def is_native(subgraph: Subgraph, operation: Operation, shapes: Mapping[int, Dimensions]) -> bool:
+def is_native(subgraph: Subgraph, operation: Operation, shapes: Mapping[int, Dimensions], numerics: Numerics) -> bool:
     """Whether ``operation`` may have a lowering: kernels for its type and data, constant scalars, nothing empty.
 
     ``shapes``: the dimensions, in this execution, of what is computed or given with the request.
@@ -55,16 +63,16 @@ def is_native(subgraph: Subgraph, operation: Operation, shapes: Mapping[int, Dim
     declaration = DECLARATIONS[operation.type]
     if declaration.data_input >= len(operation.inputs):
         return False
-    data = represented(operands[operation.inputs[declaration.data_input]])
-    if (operation.type, data.type) not in LOWERINGS:
+    data = operands[operation.inputs[declaration.data_input]]
+    if (operation.type, numerics.data_type(data)) not in LOWERINGS:
         return False
     for index in operation.inputs:
         if index in shapes:
-            if operands[index].type not in REPRESENTATIONS or 0 in shapes[index]:
+            if numerics.representation(operands[index]) is None or 0 in shapes[index]:
                 return False
         elif not operands[index].is_constant and operands[index].lifetime is not Lifetime.NO_VALUE:
             return False
-    return all(operands[index].type in REPRESENTATIONS for index in operation.outputs)
+    return all(numerics.representation(operands[index]) is not None for index in operation.outputs)
 
 
 class Weights:
@@ -82,16 +90,22 @@ class Weights:
 
 
 class Builder:
-    """What a lowering builds with. ``type`` is that of the operation being lowered.
+    """What a lowering builds with. ``type`` is that of the operation being lowered, ``numerics`` the device's.
 
     ``shapes``: the dimensions of what is there before the program runs, in the order of its inputs;
     ``outputs``: the operands that it has to leave behind.
     """
 
     def __init__(
-        self, subgraph: Subgraph, shapes: Mapping[int, Dimensions], outputs: Sequence[int], weights: Weights
+        self,
+        subgraph: Subgraph,
+        shapes: Mapping[int, Dimensions],
+        outputs: Sequence[int],
+        weights: Weights,
+        numerics: Numerics,
     ) -> None:
         self.commands: list[Command] = []
+        self.numerics = numerics
         self._subgraph = subgraph
         self._outputs = {index: position for position, index in enumerate(outputs)}
         self._weights = weights
@@ -117,9 +131,11 @@ class Builder:
         self.type = OperationType(operation.type)
         declaration = DECLARATIONS[self.type]
         operands = [self._resolved(index) for index in operation.inputs]
-        self._output_dimensions = declaration.infer(declaration.bind(operands, concrete=True))
-        arguments = declaration.bind([represented(operand) for operand in operands], concrete=True)
-        LOWERINGS[self.type, arguments.data_type](self, arguments)
+        arguments = declaration.bind(operands, concrete=True)
+        self._output_dimensions = declaration.infer(arguments)
+        data_type = self.numerics.data_type(operands[declaration.data_input])
+        inside = {name: self._represented(argument) for name, argument in vars(arguments).items()}
+        LOWERINGS[self.type, data_type](self, Arguments(**{**inside, "data_type": data_type}))
         for index in operation.outputs:
             self._finish(index)
 
@@ -146,7 +162,7 @@ class Builder:
 
         def make() -> Array:
             operands = [self._subgraph.operands[index] for index in indices]
-            values = [constant(OperandType(each.type), each.value) for each in operands if each.value is not None]
+            values = [self.numerics.constant(each, each.value) for each in operands if each.value is not None]
             return np.array(pack(*values), order="C")
 
         buffer = self._weights.get((indices, layout), make)
@@ -155,8 +171,23 @@ class Builder:
 
     def stored(self, position: int, number: float) -> Array:
         """``number``, as the operation's input at ``position`` would store it, as it is inside a program."""
-        operand_type = OperandType(self._subgraph.operands[self._operation.inputs[position]].type)
-        return constant(operand_type, np.array(number, operand_type.dtype))
+        operand = self._subgraph.operands[self._operation.inputs[position]]
+        return self.numerics.constant(operand, np.array(number, OperandType(operand.type).dtype))
+
+    def bias(self) -> Tensor:
+        """Input 2, the bias of a product of inputs 0 and 1, as the product's sums are counted."""
+        data, weights = (self._subgraph.operands[index] for index in self._operation.inputs[:2])
+        units = self.numerics.bias_units(data, weights)
+        if units is None:
+            return self.input(2)
+        if not self.is_constant(2):
+            raise NoLoweringError("its bias counts in the scales of inputs 0 and 1; it must be a constant of the model")
+        factors = np.array(units, np.float64)
+        return self.packed(2, f"times {units}", lambda counts: (counts * factors).astype(np.float32))
+
+    def multiplier(self, real: float) -> tuple[int, int]:
+        """Mantissa and exponent that stand for ``real`` in the device's integer arithmetic."""
+        return self.numerics.multiplier(real)
 
     def table(self, array: NDArray[Any]) -> Tensor:
         """A constant that follows from the operation's dimensions or parameters."""
@@ -167,7 +198,7 @@ class Builder:
         """The operation's output at ``position``, to be written."""
         index = self._operation.outputs[position]
         dimensions = self._output_dimensions[position]
-        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
+        representation = self._representation(index)
         if index in self._outputs and representation.leave is None:
             self._tensors[index] = self._left(index, dimensions)
         else:
@@ -182,8 +213,8 @@ class Builder:
     def output_spec(self, position: int = 0) -> TensorSpec:
         """The output at ``position`` as lowerings see it, for its scale and zero point."""
         index = self._operation.outputs[position]
-        operand = replace(represented(self._subgraph.operands[index]), dimensions=self._output_dimensions[position])
-        return tensor_spec(operand, concrete=True)
+        operand = replace(self._subgraph.operands[index], dimensions=self._output_dimensions[position])
+        return self.numerics.represented(tensor_spec(operand, concrete=True))
 
     def temporary(self, *shape: int, dtype: str = "float32") -> Tensor:
         """An array that only this operation uses."""
@@ -213,31 +244,44 @@ class Builder:
         shape = self.shapes.get(index)
         return operand if shape is None else replace(operand, dimensions=shape)
 
+    def _represented(self, argument: object) -> object:
+        """An argument with its tensors as lowerings see them."""
+        if isinstance(argument, tuple):
+            return tuple(self._represented(each) for each in argument)
+        return self.numerics.represented(argument) if isinstance(argument, TensorSpec) else argument
+
     def _entered(self, index: int) -> Tensor:
         """What is there before the program runs, as it is represented inside."""
         position, dimensions = self._given[index]
-        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
+        representation = self._representation(index)
         outside = _tensor(Memory.INPUT, dimensions, representation.raw, position)
         if representation.enter is None:
             return outside
         inside = self.temporary(*dimensions, dtype=representation.dtype)
-        self.emit(representation.enter, outside.flat, inside.flat, work=inside.flat.shape[0])
+        self._convert(representation.enter, outside, inside)
         return inside
 
     def _left(self, index: int, dimensions: Dimensions) -> Tensor:
         """Where the program leaves an operand."""
-        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
+        representation = self._representation(index)
         return _tensor(Memory.OUTPUT, dimensions, representation.raw, self._outputs[index])
 
     def _finish(self, index: int) -> None:
         """Round an operation's result to what its type can hold, and leave it where it is wanted."""
-        representation = REPRESENTATIONS[OperandType(self._subgraph.operands[index].type)]
-        inside = self._tensors[index].flat
+        representation = self._representation(index)
+        inside = self._tensors[index]
         if representation.settle is not None:
-            self.emit(representation.settle, inside, inside, work=inside.shape[0])
+            self._convert(representation.settle, inside, inside)
         if index in self._outputs and representation.leave is not None:
-            outside = self._left(index, self._tensors[index].shape).flat
-            self.emit(representation.leave, inside, outside, work=inside.shape[0])
+            self._convert(representation.leave, inside, self._left(index, inside.shape))
+
+    def _convert(self, conversion: Conversion, source: Tensor, target: Tensor) -> None:
+        self.emit(conversion.kernel, source.flat, target.flat, *conversion.scalars, work=target.flat.shape[0])
+
+    def _representation(self, index: int) -> Representation:
+        representation = self.numerics.representation(self._subgraph.operands[index])
+        assert representation is not None, "is_native"
+        return representation
 
 
 def _tensor(memory: Memory, dimensions: Dimensions, dtype: str, position: int) -> Tensor:

@@ -42,6 +42,14 @@ def unit(kernel: Kernel) -> Unit:
     return kernel.function.__module__, f"{name}.{kernel.variant}" if kernel.variant else name
 
 
+def resolve(item: Unit) -> Any:
+    """The kernel or function that a unit holds."""
+    module, name = item
+    name, _, variant = name.partition(".")
+    target = getattr(import_module(module), name)
+    return target[variant] if variant else target
+
+
 def walker_function(name: str) -> Callable[..., int]:
     """A function of the walker, called with its three words; Python's other threads run meanwhile."""
     address = link([(WALKER, name)])[WALKER, name]
@@ -82,10 +90,7 @@ def compile_unit(item: Unit) -> tuple[Unit, str, bytes]:
     """Compile one unit: what a process of the compiling pool does."""
     from drivers.engine import codegen
 
-    module, name = item
-    name, _, variant = name.partition(".")
-    target = getattr(import_module(module), name)
-    target = target[variant] if variant else target
+    target = resolve(item)
     if isinstance(target, Kernel):
         return (item, *codegen.compile_kernel(target))
     words = target.__code__.co_argcount
@@ -128,12 +133,12 @@ def _load(item: Unit, symbol: str, code: bytes) -> None:
 
 
 @lru_cache(1)
-def _key() -> str:
+def key() -> str:
     """What the machine code depends on: this processor, the compilers, and the sources."""
     facts = [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), sys.version]
     facts += [version(name) for name in ("numba", "llvmlite", "numpy")]
     drivers = Path(__file__).parent.parent
-    names = ("abi", "codegen", "native", "walker")
+    names = ("abi", "codegen", "native", "representation", "walker")
     sources = [*sorted(drivers.glob("kernels/*.py")), *(drivers / "engine" / f"{name}.py" for name in names)]
     facts += [source.read_text() for source in sources]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:24]
@@ -141,7 +146,7 @@ def _key() -> str:
 
 def _path(item: Unit) -> Path:
     module, name = item
-    return cache_directory() / "kernels" / _key() / f"{module.rpartition('.')[2]}.{name}"
+    return cache_directory() / "kernels" / key() / f"{module.rpartition('.')[2]}.{name}"
 
 
 def _read(item: Unit) -> tuple[str, bytes] | None:

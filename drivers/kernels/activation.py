@@ -1,4 +1,4 @@
-"""RELU, RELU1, RELU6, LOGISTIC, TANH, ELU, HARD_SWISH in float32; ``lookup`` has the 8-bit ones."""
+"""RELU, RELU1, RELU6, LOGISTIC, TANH, ELU, HARD_SWISH in float32; ``tables`` has the 8-bit ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""CAST, QUANTIZE, and DEQUANTIZE by channel; ``lookup`` has the other DEQUANTIZE."""
+"""CAST, QUANTIZE, and DEQUANTIZE by channel; ``tables`` has the other DEQUANTIZE.
+
+Where programs hold quantised tensors as the numbers they stand for, there is nothing to compute for QUANTIZE and
+DEQUANTIZE: entering, leaving and rounding a result is all.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +92,15 @@ def _lower_cast(builder: Builder, arguments: Arguments) -> None:
 @lowers(OperationType.QUANTIZE)
 def _lower_quantize(builder: Builder, arguments: Arguments) -> None:
     wanted = builder.output_spec()
-    emit_mapping(builder, quantize, wanted.scale, wanted.zero_point)
+    if wanted.type is OperandType.TENSOR_FLOAT32:
+        _lower_as_numbers(builder, arguments)
+    else:
+        emit_mapping(builder, quantize, wanted.scale, wanted.zero_point)
+
+
+@lowers(OperationType.DEQUANTIZE)
+def _lower_as_numbers(builder: Builder, arguments: Arguments) -> None:
+    emit_move(builder, whole(builder.input(0)), whole(builder.output()))
 
 
 @lowers(OperationType.DEQUANTIZE, data=(OperandType.TENSOR_QUANT8_SYMM_PER_CHANNEL,))

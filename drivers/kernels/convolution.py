@@ -249,7 +249,7 @@ class Convolution:
 def emit_convolution(builder: Builder, arguments: Arguments, weights: Tensor, convolution: Convolution) -> None:
     """Emit a convolution of the operation's input with ``weights``, plus its bias."""
     in_channels, out_channels = convolution.channels
-    image, bias = nhwc_input(builder, arguments.nchw), builder.input(2).viewed(*out_channels)
+    image, bias = nhwc_input(builder, arguments.nchw), builder.bias().viewed(*out_channels)
     image = image.viewed(*image.shape[:3], *in_channels)
     with nhwc_output(builder, arguments.nchw) as nhwc:
         out = nhwc.viewed(*nhwc.shape[:3], *out_channels)

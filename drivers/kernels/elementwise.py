@@ -6,7 +6,7 @@ import numpy as np
 
 from drivers.engine.abi import helper
 from drivers.engine.lowering import Builder, lowers
-from drivers.kernels.fixed_point import multiplier, rescaled
+from drivers.kernels.fixed_point import rescaled
 from drivers.kernels.fused import bounds, clamped, quantized_bounds
 from drivers.kernels.pointwise import broadcasting, emit_broadcasting, greater, less
 from drivers.kernels.tables import requantized
@@ -164,9 +164,9 @@ def _lower_quantized_sum(builder: Builder, arguments: Arguments) -> None:
     largest = 2 * max(left.scale, right.scale)  # both inputs in units of it stay below a half
     scalars: list[int] = []
     for spec in (left, right):
-        scalars += [spec.zero_point, *multiplier(spec.scale / largest)]
+        scalars += [spec.zero_point, *builder.multiplier(spec.scale / largest)]
     scalars.append(1 if builder.type is OperationType.ADD else -1)
-    scalars += [*multiplier(largest / (2**_SUM_BITS * out.scale)), out.zero_point]
+    scalars += [*builder.multiplier(largest / (2**_SUM_BITS * out.scale)), out.zero_point]
     scalars += quantized_bounds(arguments.activation, out)
     emit_broadcasting(builder, add_int8, builder.input(0), builder.input(1), *scalars)
 
@@ -174,7 +174,7 @@ def _lower_quantized_sum(builder: Builder, arguments: Arguments) -> None:
 @lowers(OperationType.MUL, data=_QUANTIZED)
 def _lower_quantized_product(builder: Builder, arguments: Arguments) -> None:
     left, right, out = arguments.input0, arguments.input1, builder.output_spec()
-    factor = multiplier(float(np.float32(left.scale) * np.float32(right.scale) / np.float32(out.scale)))
+    factor = builder.multiplier(float(np.float32(left.scale) * np.float32(right.scale) / np.float32(out.scale)))
     scalars = [left.zero_point, right.zero_point, *factor, out.zero_point]
     scalars += quantized_bounds(arguments.activation, out)
     emit_broadcasting(builder, multiply_int8, builder.input(0), builder.input(1), *scalars)
@@ -185,7 +185,12 @@ def _lower_quantized_prelu(builder: Builder, arguments: Arguments) -> None:
     value, slope, out = arguments.input, arguments.alpha, builder.output_spec()
     straight = np.float32(value.scale) / np.float32(out.scale)
     sloped = np.float32(value.scale) * np.float32(slope.scale) / np.float32(out.scale)
-    scalars = [value.zero_point, slope.zero_point, *multiplier(float(straight)), *multiplier(float(sloped))]
+    scalars = [
+        value.zero_point,
+        slope.zero_point,
+        *builder.multiplier(float(straight)),
+        *builder.multiplier(float(sloped)),
+    ]
     emit_broadcasting(builder, prelu_int8, builder.input(0), builder.input(1), *scalars, out.zero_point)
 
 

@@ -1,31 +1,15 @@
 """Integers multiplied by real numbers without floating point, as LiteRT's reference kernels do it.
 
-A real multiplier becomes a mantissa of 31 bits and a power of two when a model is prepared; kernels
-multiply by the mantissa, keep the high half of the product, and shift. Each of the two steps rounds.
+A real multiplier becomes a mantissa of 31 bits and a power of two when a model is prepared (by the
+``multiplier`` of the device's numerics); kernels multiply by the mantissa, keep the high half of the
+product, and shift. Each of the two steps rounds.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from drivers.engine.abi import helper
-
-
-def multiplier(real: float) -> tuple[int, int]:
-    """``mantissa`` and ``exponent`` with mantissa / 2^31 * 2^exponent nearest to ``real``, for ``rescaled``.
-
-    ``real`` is at least 0. The mantissa is at least 2^30, or 0 where ``real`` rounds every int32 to 0.
-    A ``real`` of 2^31 and more takes any integer but 0 out of int32: all of them become the same.
-    """
-    fraction, exponent = math.frexp(real)
-    mantissa = math.floor(fraction * 2**31 + 0.5)
-    if mantissa == 2**31:
-        mantissa, exponent = 2**30, exponent + 1
-    if exponent < -31:
-        return 0, 0
-    return (mantissa, exponent) if exponent <= 31 else (2**31 - 1, 31)
 
 
 @helper
@@ -44,7 +28,7 @@ def rounding_shift(value, bits):
 
 @helper
 def rescaled(value, mantissa, exponent):
-    """An int32 times the real number that ``multiplier`` made ``mantissa`` and ``exponent`` of, as int32.
+    """An int32 times the real number that ``mantissa`` / 2^31 * 2^``exponent`` is, as int32.
 
     What leaves int32 stays at its limit.
     """

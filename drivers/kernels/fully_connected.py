@@ -6,8 +6,10 @@ import numpy as np
 
 from drivers.engine.abi import Anyx2, F32x1, F32x2, I8x2, I32x1, I32x2, generic, kernel
 from drivers.engine.lowering import Builder, lowers
+from drivers.engine.program import Tensor
+from drivers.kernels.convolution import conv_2d_quant8
 from drivers.kernels.fused import bounds, clamped, quantized_bounds
-from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, weights_in_order
+from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, rescaling, weights_in_order
 from hal.operations.declaration import Arguments
 from hal.types import OperationType
 
@@ -63,11 +65,14 @@ def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
     out = builder.output()
     weights = weights_in_order(builder, 1, arguments.weights, (1, 0))
     x = builder.input(0).viewed(out.shape[0], weights.shape[0])
-    bias, work = builder.input(2), weights.shape[1]
+    bias, work = builder.bias(), weights.shape[1]
     operations = x.shape[0] * weights.shape[0] * weights.shape[1]
     if out.dtype == "float32":
         limits = bounds(arguments.activation)
         builder.emit(fully_connected, x, weights, bias, out, *limits, work=work, operations=operations)
+        return
+    if not builder.numerics.scales_in_float64:
+        _emit_as_convolution(builder, arguments, x, weights, bias, out)
         return
     output = builder.output_spec()
     builder.emit(
@@ -83,4 +88,31 @@ def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
         *quantized_bounds(arguments.activation, output),
         work=work,
         operations=operations,
+    )
+
+
+def _emit_as_convolution(
+    builder: Builder, arguments: Arguments, x: Tensor, weights: Tensor, bias: Tensor, out: Tensor
+) -> None:
+    """Emit it as a convolution of an image with a row for each batch and one column, whose filter is one pixel."""
+    batches, units = out.shape
+    scale = arguments.input.scale * arguments.weights.scale
+    mantissas, exponents, *result = rescaling(builder, [scale] * units, arguments.activation)
+    stride, dilation, before = (1, 1), (1, 1), (0, 0)
+    builder.emit(
+        conv_2d_quant8[weights.dtype],
+        x.viewed(1, batches, 1, 1, x.shape[1]),
+        weights.viewed(1, 1, 1, *weights.shape),
+        bias.viewed(1, units),
+        builder.temporary(batches, 1, units, dtype="int32"),
+        mantissas.viewed(1, units),
+        exponents.viewed(1, units),
+        out.viewed(1, batches, 1, 1, units),
+        *stride,
+        *dilation,
+        *before,
+        arguments.input.zero_point,
+        *result,
+        work=batches,
+        operations=batches * weights.shape[0] * units,
     )

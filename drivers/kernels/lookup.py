@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 
 from drivers.engine.abi import Anyx3, I32x1, generic
-from drivers.engine.lowering import Builder
+from drivers.engine.lowering import Builder, NoLoweringError
 from drivers.kernels.strided import lowers_any
 from hal.operations.axis import from_first
-from hal.operations.declaration import Arguments, UnknownValueError, integers
+from hal.operations.declaration import Arguments, integers
 from hal.types import OperationType
 
 
@@ -40,7 +40,7 @@ def _emit_gather(builder: Builder, values: int, axis: int, places: int, wanted: 
     source = builder.input(values)
     outer, size, inner = math.prod(source.shape[:axis]), source.shape[axis], math.prod(source.shape[axis + 1 :])
     if min(wanted) < 0 or max(wanted) >= size:
-        raise UnknownValueError("the reference refuses it")
+        raise NoLoweringError(f"it names places from {min(wanted)} to {max(wanted)}; they must be from 0 to {size - 1}")
     out = builder.output().viewed(outer, len(wanted), inner)
     builder.emit(
         gather[source.dtype],

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from drivers.engine.abi import ArraySpec, Helper, Kernel, helper
-from drivers.engine.lowering import Builder
+from drivers.engine.lowering import Builder, NoLoweringError
 from drivers.engine.program import Tensor
 from hal.model import Dimensions
-from hal.operations.declaration import UnknownValueError
 
 ByType = Mapping[str, Kernel]
 """A kernel for each dtype that its inputs may have."""
@@ -101,7 +100,7 @@ def emit_broadcasting(builder: Builder, kernels: ByType, left: Tensor, right: Te
 def _merged(left: Dimensions, right: Dimensions, out: Dimensions) -> list[Dimensions]:
     """The same elements in rank 4: dimensions of 1 are left out, and neighbours that are stretched alike become one.
 
-    Raises ``UnknownValueError``, so that the reference runs, for what takes more dimensions than that.
+    Raises ``NoLoweringError`` for what takes more dimensions than that.
     """
     columns: list[tuple[int, ...]] = []
     for sizes in zip(*((1,) * (len(out) - len(shape)) + shape for shape in (left, right, out))):
@@ -111,7 +110,7 @@ def _merged(left: Dimensions, right: Dimensions, out: Dimensions) -> list[Dimens
         elif sizes[-1] != 1:
             columns.append(sizes)
     if len(columns) > 4:
-        raise UnknownValueError("inputs")
+        raise NoLoweringError("its inputs are stretched to each other in too many ways; kernels know four dimensions")
     return list(zip(*[(1, 1, 1)] * (4 - len(columns)), *columns))
 
 

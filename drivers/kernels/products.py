@@ -14,7 +14,7 @@ import numpy as np
 from drivers.engine.abi import I8x1, I16x1, helper, kernel, multiply_add
 from drivers.engine.lowering import Builder
 from drivers.engine.program import Tensor
-from drivers.kernels.fixed_point import multiplier, rescaled
+from drivers.kernels.fixed_point import rescaled
 from drivers.kernels.fused import quantized_bounds
 from drivers.kernels.layout import permuted
 from hal.operations.declaration import TensorSpec
@@ -61,7 +61,7 @@ def take_off(x: I8x1, out: I16x1, zero_point: int, begin: int, end: int) -> None
 def rescaling(builder: Builder, scales: Sequence[float], activation: int) -> tuple[Tensor, Tensor, int, int, int]:
     """What ``requantize`` needs to make a row of the operation's output of sums of these scales."""
     output = builder.output_spec()
-    multipliers = [multiplier(scale / output.scale) for scale in scales]
+    multipliers = [builder.multiplier(scale / output.scale) for scale in scales]
     mantissas, exponents = (builder.table(np.array(values, np.int32)) for values in zip(*multipliers))
     return mantissas, exponents, output.zero_point, *quantized_bounds(activation, output)
 

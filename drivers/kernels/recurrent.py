@@ -116,7 +116,7 @@ class Inputs:
         views = [view(builder.input(position)) for position in positions]
         shape = list(views[0].shape)
         shape[axis] = sum(each.shape[axis] for each in views)
-        target = builder.temporary(*shape)
+        target = builder.temporary(*shape, dtype=views[0].tensor.dtype)
         emit_joined(builder, views, axis, whole(target))
         return target
 

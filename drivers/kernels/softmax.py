@@ -8,8 +8,9 @@ import numpy as np
 
 from drivers.engine.abi import F32x2, I8x2, I32x1, helper, kernel
 from drivers.engine.lowering import Builder, lowers
+from drivers.engine.numerics import Multiplier
 from drivers.kernels.exponential import exponential
-from drivers.kernels.fixed_point import high_product, multiplier, rounding_shift
+from drivers.kernels.fixed_point import high_product, rounding_shift
 from drivers.kernels.lines import input_lines, output_lines
 from hal.operations.declaration import Arguments, Array
 from hal.types import OperandType, OperationType
@@ -103,7 +104,7 @@ def softmax_int8(x: I8x2, powers: I32x1, out: I8x2, begin: int, end: int) -> Non
             results[n] = min(result, 127)
 
 
-def _powers(scale: float) -> Array:
+def _powers(scale: float, multiplier: Multiplier) -> Array:
     """e^(-n * scale) for n from 0 to 255, as int32; 0 where LiteRT takes it for nothing."""
     unit = _ONE >> _DIFFERENCE_BITS
     mantissa, exponent = multiplier(min(scale * unit, _ONE - 1.0))
@@ -140,6 +141,6 @@ def _lower_softmax(builder: Builder, arguments: Arguments) -> None:
 @lowers(OperationType.SOFTMAX, data=(OperandType.TENSOR_QUANT8_ASYMM_SIGNED,))
 def _lower_quantized_softmax(builder: Builder, arguments: Arguments) -> None:
     x = input_lines(builder, arguments.input.shape, arguments.axis)
-    powers = builder.table(_powers(arguments.beta * arguments.input.scale))
+    powers = builder.table(_powers(arguments.beta * arguments.input.scale, builder.multiplier))
     with output_lines(builder, arguments.input.shape, arguments.axis) as out:
         builder.emit(softmax_int8, x, powers, out, work=x.shape[0])

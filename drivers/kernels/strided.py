@@ -10,8 +10,9 @@ import numpy as np
 
 from drivers.engine.abi import Anyx1, I64x2, generic
 from drivers.engine.lowering import Builder, Lowering, lowers
+from drivers.engine.numerics import EXACT
 from drivers.engine.program import Tensor
-from drivers.engine.representation import REPRESENTATIONS
+from hal.model import Operand
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Array
 from hal.types import OperationType
@@ -160,7 +161,7 @@ def lowers_any(*operation_types: OperationType) -> Callable[[Lowering], Lowering
 
     def register(lowering: Lowering) -> Lowering:
         for operation_type in operation_types:
-            data = {REPRESENTATIONS[data_type].type for data_type in DECLARATIONS[operation_type].types}
+            data = {EXACT.data_type(Operand(data_type)) for data_type in DECLARATIONS[operation_type].types}
             lowers(operation_type, data=tuple(data))(lowering)
         return lowering
 

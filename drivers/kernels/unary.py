@@ -1,4 +1,4 @@
-"""ABS, NEG, EXP, LOG, SQRT, RSQRT, SIN, FLOOR; ``lookup`` has the 8-bit RSQRT."""
+"""ABS, NEG, EXP, LOG, SQRT, RSQRT, SIN, FLOOR; ``tables`` has the 8-bit RSQRT."""
 
 from __future__ import annotations
 

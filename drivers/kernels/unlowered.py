@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from drivers.engine.lowering import ON_REFERENCE
 from hal.types import OperationType
 
 _BY_VALUES = "how many boxes it gives follows from their scores, and memory is planned before those are there"
 _REFUSED = "impossible boxes must be refused, and no kernel can; they are few"
 _CONTROL_FLOW = "the host chooses the model that is executed next, whose operations have kernels"
-_INTEGER_LSTM = "a single small step, of a layer that few models have, in the integer arithmetic that defines it"
 
-ON_REFERENCE: Mapping[OperationType, str] = {
+ON_REFERENCE |= {
     OperationType.AXIS_ALIGNED_BBOX_TRANSFORM: _REFUSED,
     OperationType.BATCH_MATMUL: "only over TENSOR_INT32, which networks compute indexes in, not products",
     OperationType.BOX_WITH_NMS_LIMIT: _BY_VALUES,
@@ -22,8 +20,6 @@ ON_REFERENCE: Mapping[OperationType, str] = {
     OperationType.HEATMAP_MAX_KEYPOINT: _REFUSED,
     OperationType.IF: _CONTROL_FLOW,
     OperationType.LSH_PROJECTION: "a hash of a few bytes",
-    OperationType.QUANTIZED_16BIT_LSTM: _INTEGER_LSTM,
-    OperationType.QUANTIZED_LSTM: _INTEGER_LSTM,
     OperationType.RANDOM_MULTINOMIAL: "its samples are those of NumPy's random generator",
     OperationType.RANK: "the answer is in the dimensions",
     OperationType.ROI_ALIGN: _REFUSED,

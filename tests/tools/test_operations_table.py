@@ -1,6 +1,6 @@
 """The page of all operations is current, and says why which of them have no kernels."""
 
-from drivers.kernels.unlowered import ON_REFERENCE
+from drivers.engine.lowering import ON_REFERENCE
 from hal.operations import DECLARATIONS
 from hal.types import OperandType, OperationType
 from tools.operations_table import PAGE, has_kernel, page

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.kernels.fixed_point import high_product, multiplier, rescaled, rounding_shift
+from drivers.engine.numerics import nearest_multiplier as multiplier
+from drivers.kernels.fixed_point import high_product, rescaled, rounding_shift
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 HALF = Fraction(1, 2)
