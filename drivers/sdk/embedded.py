@@ -1,4 +1,4 @@
-"""A driver as the child process of one application: ``python -m drivers.sdk.embedded NAME SOCKET FD``.
+"""A driver as the child process of one application: ``python -m drivers.sdk.embedded NAME SOCKET FD [DESCRIPTION]``.
 
 FD is one end of a pair of connected sockets. The driver writes a line to it when it answers at
 SOCKET ("ready") or when it can't start (the reason), and ends when the other end closes: when the
@@ -23,8 +23,8 @@ _PARENT_CHECK = 1.0
 """Seconds between looks at who the parent is: a forked child of the application may hold its end open."""
 
 
-def main(name: str, path: str, descriptor: int) -> None:
-    """Serve the driver ``name`` at the socket ``path`` for as long as the application lives."""
+def main(name: str, path: str, descriptor: int, description: str | None = None) -> None:
+    """Serve the device ``name`` at the socket ``path`` for as long as the application lives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the application, which ends us
     application = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with, args=(application, os.getppid(), Path(path).parent), daemon=True).start()
@@ -33,9 +33,8 @@ def main(name: str, path: str, descriptor: int) -> None:
         from drivers.sdk.server import serve
 
         folder = Path(path).parent
-        serve(
-            load_device(name), f"unix:{path}", base=folder.parent, ready=lambda address: application.sendall(b"ready\n")
-        )
+        device = load_device(name, description)
+        serve(device, f"unix:{path}", base=folder.parent, ready=lambda address: application.sendall(b"ready\n"))
     except NnapiError as error:
         application.sendall(str(error).encode() + b"\n")
         sys.exit(1)
@@ -45,13 +44,14 @@ def main(name: str, path: str, descriptor: int) -> None:
 
 
 def _end_with(application: socket.socket, parent: int, folder: Path) -> None:
+    end = select.poll()
+    end.register(application, select.POLLIN)
     while os.getppid() == parent:
-        readable, _, _ = select.select([application], [], [], _PARENT_CHECK)
-        if readable and not application.recv(1):
+        if end.poll(_PARENT_CHECK * 1000) and not application.recv(1):
             break
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

@@ -5,20 +5,29 @@ from __future__ import annotations
 import ipaddress
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import grpc
 
-from drivers.sdk.service import CALLS, PREPARED_MODELS, DeviceService
-from hal.device import Device
+from drivers.sdk.service import THREADS, DeviceService
+from hal.device import Device, PreparedModel
 from hal.errors import BadDataError, UnavailableDeviceError
 from hal.memory import check_socket_path, runtime_directory
 from hal.wire import MESSAGE_LIMIT
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
 
 SERVICE = device_pb2.DESCRIPTOR.services_by_name["Device"].full_name
+
+
+@runtime_checkable
+class OffersServices(Protocol):
+    """A device with gRPC services of its own."""
+
+    def add_services(self, server: grpc.Server, prepared: Callable[[int], PreparedModel]) -> Sequence[str]:
+        """Add them to ``server``, and give their names; ``prepared``: the prepared model with a token."""
 
 
 def serve(
@@ -45,7 +54,7 @@ def serve(
         base = runtime_directory()
     _limit_memory()
     server = grpc.server(
-        ThreadPoolExecutor(PREPARED_MODELS + CALLS),
+        ThreadPoolExecutor(THREADS),
         options=[
             ("grpc.max_receive_message_length", MESSAGE_LIMIT),
             ("grpc.max_send_message_length", MESSAGE_LIMIT),
@@ -54,7 +63,8 @@ def serve(
     )
     service = DeviceService(device, base if local else None)
     device_pb2_grpc.add_DeviceServicer_to_server(service, server)
-    _add_standard_services(server)
+    offered = device.add_services(server, service.prepared) if isinstance(device, OffersServices) else ()
+    _add_standard_services(server, offered)
     if local:
         check_socket_path(address.removeprefix("unix:"))
         Path(address.removeprefix("unix:")).unlink(missing_ok=True)
@@ -91,11 +101,11 @@ def _check_network(address: str, insecure: bool) -> None:
         )
 
 
-def _add_standard_services(server: grpc.Server) -> None:
+def _add_standard_services(server: grpc.Server, offered: Sequence[str]) -> None:
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc
     from grpc_reflection.v1alpha import reflection
 
     servicer = health.HealthServicer()
     servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((SERVICE, *offered, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -6,51 +6,50 @@ only sound ones.
 
 from __future__ import annotations
 
-import itertools
-import math
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
 import grpc
-import numpy as np
 
+from drivers.sdk import caching
+from drivers.sdk.client import Client
+from drivers.sdk.executing import Executions
+from drivers.sdk.memories import MEMORIES, DeviceMemories
+from drivers.sdk.prepared import PREPARED_MODELS, Entry, PreparedModels
+from drivers.sdk.queue import Queue
 from drivers.sdk.regions import Regions
 from drivers.sdk.status import reported
-from hal.device import Argument, Bytes, Device, ExecutionResult, PreparedModel, PrepareOptions, Request
-from hal.errors import (
-    BadDataError,
-    MissedDeadlinePersistentError,
-    OutputInsufficientSizeError,
-    ResourceExhaustedTransientError,
-)
-from hal.model import Model, byte_size
-from hal.types import OperandType, PreferenceCode, Priority
-from hal.validation import validate_model, validate_output, validate_request
+from hal.device import Device, PreparedModel, PrepareOptions, Progress
+from hal.errors import BadDataError, MissedDeadlinePersistentError, OpFailedError, ResourceExhaustedTransientError
+from hal.types import PreferenceCode, Priority
+from hal.validation import validate_model
 from hal.wire import (
     bytes_from_wire,
     capabilities_to_wire,
     cost_to_wire,
     info_to_wire,
-    location_from_wire,
     model_from_wire,
-    result_to_wire,
     support_to_wire,
 )
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
 
-PREPARED_MODELS = 512
-"""Prepared models that a service holds at once; each keeps a call, and so a thread, open."""
+_CALLS = 64
+"""Calls that a service answers at once, but for those that wait."""
 
-CALLS = 64
-"""Other calls that a service answers at once."""
+_FENCED = 256
+"""Fenced executions that a service holds at once: enough for long chains, and never all of its threads."""
+
+THREADS = PREPARED_MODELS + MEMORIES + _FENCED + _CALLS
+"""What a service needs so that calls that stay open never keep others from being answered."""
 
 _Update: TypeAlias = device_pb2.PrepareModelUpdate
+_Preparing: TypeAlias = Callable[[PrepareOptions, Progress], PreparedModel]
 
 
 class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
@@ -58,10 +57,17 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
 
     def __init__(self, device: Device, base: Path | None) -> None:
         self._device = device
+        self._base = base
         self._regions = Regions(base)
-        self._prepared: dict[int, tuple[Model, PreparedModel]] = {}
-        self._tokens = itertools.count(1)
-        self._preparing = ThreadPoolExecutor(CALLS)
+        self._prepared = PreparedModels()
+        self._memories = DeviceMemories(self._prepared)
+        self._executions = Executions(base, self._regions, self._prepared, self._memories, Queue(device.slots))
+        self._fenced = threading.Semaphore(_FENCED)
+        self._preparing = ThreadPoolExecutor(_CALLS)
+
+    def prepared(self, token: int) -> PreparedModel:
+        """The prepared model with this token; ``BadDataError`` when there is none."""
+        return self._prepared.get(token).prepared
 
     def GetInfo(  # noqa: N802
         self,
@@ -94,35 +100,59 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
         self, request: device_pb2.PrepareModelRequest, context: grpc.ServicerContext
     ) -> Iterator[device_pb2.PrepareModelUpdate]:
         """Prepare a model, and keep it until the client ends the call."""
-        ended = threading.Event()
         with reported(context):
-            if not context.add_callback(ended.set):
-                return
-            if len(self._prepared) >= PREPARED_MODELS:
-                raise ResourceExhaustedTransientError(
-                    f"the service holds {PREPARED_MODELS} prepared models; a client must release one first"
-                )
+            client = Client(context)
+            self._prepared.require_room()
             model = model_from_wire(request.model, self._regions.resolve)
             validate_model(model)
-            prepared = yield from self._prepare(model, _options(request))
-            token = next(self._tokens)
-            self._prepared[token] = (model, prepared)
-            try:
-                yield _Update(prepared=_Update.Prepared(token=token, cost=cost_to_wire(prepared.cost)))
-                ended.wait()
-            finally:
-                del self._prepared[token]
-                prepared.close()
 
-    def _prepare(self, model: Model, options: PrepareOptions) -> Generator[_Update, None, PreparedModel]:
+            def prepare(options: PrepareOptions, progress: Progress) -> PreparedModel:
+                return self._device.prepare_model(model, options, progress)
+
+            cache = request.cache if request.HasField("cache") else None
+            prepared = yield from self._prepare(request, cache, prepare)
+            yield from self._kept(Entry(model, prepared, _priority(request)), client)
+
+    def PrepareModelFromCache(  # noqa: N802
+        self, request: device_pb2.PrepareModelFromCacheRequest, context: grpc.ServicerContext
+    ) -> Iterator[device_pb2.PrepareModelUpdate]:
+        """Prepare what a cache holds, and keep it until the client ends the call."""
+        with reported(context):
+            client = Client(context)
+            self._prepared.require_room()
+
+            def prepare(options: PrepareOptions, progress: Progress) -> PreparedModel:
+                assert options.cache is not None
+                return self._device.prepare_from_cache(options.cache, options, progress)
+
+            prepared = yield from self._prepare(request, request.cache, prepare)
+            if prepared.model is None:
+                prepared.close()
+                raise OpFailedError("the driver has prepared a model from its cache and does not say which")
+            yield from self._kept(Entry(prepared.model, prepared, _priority(request)), client)
+
+    def _prepare(
+        self,
+        request: device_pb2.PrepareModelRequest | device_pb2.PrepareModelFromCacheRequest,
+        message: device_pb2.Cache | None,
+        prepare: _Preparing,
+    ) -> Generator[_Update, None, PreparedModel]:
         """Prepare on another thread, and yield the progress meanwhile; returns the prepared model."""
         updates: queue.SimpleQueue[_Update | None] = queue.SimpleQueue()
 
         def progress(activity: str, done: int, total: int) -> None:
             updates.put(_Update(progress=_Update.Progress(activity=activity, done=done, total=total)))
 
-        deadline = None if options.timeout is None else time.monotonic() + options.timeout
-        preparing = self._preparing.submit(self._device.prepare_model, model, options, progress)
+        timeout = request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with ExitStack() as files:
+            cache = None
+            if message is not None:
+                cache = files.enter_context(caching.opened(self._base, self._device.info, message))
+            options = PrepareOptions(_preference(request.preference), _priority(request), timeout, cache)
+            preparing = self._preparing.submit(prepare, options, progress)
+            closing = files.pop_all()  # open for as long as the device works, whoever waits for that
+        preparing.add_done_callback(lambda done: closing.close())
         preparing.add_done_callback(lambda done: updates.put(None))
         try:
             while True:
@@ -133,89 +163,76 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
                 yield update
         except queue.Empty:
             preparing.add_done_callback(_discard)
-            raise MissedDeadlinePersistentError(f"the model was not prepared within {options.timeout} s") from None
+            raise MissedDeadlinePersistentError(f"the model was not prepared within {timeout} s") from None
         except GeneratorExit:
             preparing.add_done_callback(_discard)
             raise
+
+    def _kept(self, entry: Entry, client: Client) -> Iterator[_Update]:
+        with self._prepared.kept(entry) as token:
+            yield _Update(prepared=_Update.Prepared(token=token, cost=cost_to_wire(entry.prepared.cost)))
+            client.wait_until_gone()
+
+    def Allocate(  # noqa: N802
+        self, request: device_pb2.AllocateRequest, context: grpc.ServicerContext
+    ) -> Iterator[device_pb2.AllocateUpdate]:
+        """Allocate device memory, and keep it until the client ends the call."""
+        with reported(context):
+            client = Client(context)
+            with self._memories.allocated(request) as token:
+                yield device_pb2.AllocateUpdate(memory=token)
+                client.wait_until_gone()
+
+    def Copy(  # noqa: N802
+        self, request: device_pb2.CopyRequest, context: grpc.ServicerContext
+    ) -> device_pb2.CopyResponse:
+        """Copy device memory's content to a place of the client's, or back."""
+        with reported(context):
+            memory = self._memories.get(request.memory)
+            response = device_pb2.CopyResponse()
+            if request.to_device:
+                try:
+                    source = bytes_from_wire(request.location, self._regions.resolve)
+                    dimensions = memory.copy_from(source, tuple(request.dimensions.sizes))
+                except BaseException:
+                    memory.discard()
+                    raise
+            elif request.location.WhichOneof("place") == "shared":
+                target = bytes_from_wire(request.location, self._regions.resolve)
+                if not target.flags.writeable:
+                    raise BadDataError("the copy goes to memory that is open for reading only")
+                _, dimensions = memory.copy_to(target)
+            else:
+                content, dimensions = memory.copy_to(None)
+                response.inline = content.tobytes()
+            response.dimensions.sizes.extend(dimensions)
+            return response
 
     def Execute(  # noqa: N802
         self, request: device_pb2.ExecuteRequest, context: grpc.ServicerContext
     ) -> device_pb2.ExecuteResponse:
         """Execute a prepared model."""
         with reported(context):
-            if request.prepared_model not in self._prepared:
-                raise BadDataError(f"{request.prepared_model} is not the token of a prepared model of this service")
-            model, prepared = self._prepared[request.prepared_model]
-            inputs = [self._input(argument) for argument in request.inputs]
-            outputs = [self._output(argument, model, index) for index, argument in enumerate(request.outputs)]
-            timeout = request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
-            loop_timeout = request.loop_timeout_ns / 1e9 if request.HasField("loop_timeout_ns") else None
-            checked = Request(inputs, outputs, request.measure_timing, timeout, loop_timeout, request.trace)
-            validate_request(model, checked)
-            result, written = _executed(prepared, checked)
-            sizes = [
-                math.prod(dimensions) * _dtype_size(model, index)
-                for index, dimensions in enumerate(result.output_dimensions)
-            ]
-            inline = [
-                None if argument.location is not None or argument.data is None else argument.data[:size]
-                for argument, size in zip(written, sizes)
-            ]
-            return result_to_wire(result, inline)
+            return self._executions.execute(request, Client(context))
 
-    def _input(self, argument: device_pb2.Argument) -> Argument:
-        dimensions = tuple(argument.dimensions.sizes)
-        if not argument.HasField("location"):
-            return Argument(None, None, dimensions)
-        data = bytes_from_wire(argument.location, self._regions.resolve)
-        return Argument(data, location_from_wire(argument.location), dimensions)
-
-    def _output(self, argument: device_pb2.Argument, model: Model, index: int) -> Argument:
-        given = self._input(argument)
-        if given.data is None or given.location is not None:
-            if given.data is not None and not given.data.flags.writeable:
-                raise BadDataError(f"output {index} goes to memory that is open for reading only")
-            return given
-        if index >= len(model.main.outputs):
-            return given  # too many outputs: validation says so
-        operand = model.main.operands[model.main.outputs[index]]
-        assert isinstance(operand.type, OperandType)
-        dimensions = validate_output(model, index, Argument(np.zeros(0, np.uint8), None, given.dimensions))
-        return Argument(np.zeros(byte_size(operand.type, dimensions), np.uint8), None, given.dimensions)
+    def ExecuteFenced(  # noqa: N802
+        self, request: device_pb2.ExecuteFencedRequest, context: grpc.ServicerContext
+    ) -> device_pb2.ExecuteResponse:
+        """Execute a prepared model after other executions."""
+        with reported(context):
+            if not self._fenced.acquire(blocking=False):
+                raise ResourceExhaustedTransientError(f"the service holds {_FENCED} fenced executions, the most it may")
+            try:
+                return self._executions.execute_fenced(request, Client(context))
+            finally:
+                self._fenced.release()
 
 
-def _executed(prepared: PreparedModel, request: Request) -> tuple[ExecutionResult, list[Argument]]:
-    """The result, and the outputs as executed: inline ones of unknown size grow to what they need."""
-    outputs = list(request.outputs)
+def _priority(request: device_pb2.PrepareModelRequest | device_pb2.PrepareModelFromCacheRequest) -> Priority:
     try:
-        return prepared.execute(request), outputs
-    except OutputInsufficientSizeError as error:
-        if not error.dimensions or any(output.location is not None for output in outputs):
-            raise
-        grown = [
-            Argument(_grown(output.data, needed), None, output.dimensions)
-            for output, needed in zip(outputs, error.dimensions)
-        ]
-        return prepared.execute(replace(request, outputs=grown)), grown
-
-
-def _grown(data: Bytes | None, dimensions: tuple[int, ...]) -> Bytes | None:
-    widest = 4  # bytes of the largest element type
-    return None if data is None else np.zeros(math.prod(dimensions) * widest, np.uint8)
-
-
-def _dtype_size(model: Model, output: int) -> int:
-    operand_type = model.main.operands[model.main.outputs[output]].type
-    return operand_type.dtype.itemsize if isinstance(operand_type, OperandType) else 1
-
-
-def _options(request: device_pb2.PrepareModelRequest) -> PrepareOptions:
-    try:
-        priority = Priority(request.priority or Priority.DEFAULT)
+        return Priority(request.priority or Priority.DEFAULT)
     except ValueError as error:
         raise BadDataError(f"{error}; see the enumerators of Priority") from None
-    timeout = request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
-    return PrepareOptions(_preference(request.preference), priority, timeout)
 
 
 def _preference(number: int) -> PreferenceCode:

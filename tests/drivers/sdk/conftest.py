@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from hal.memory import runtime_directory
+from hal.memory import Folder, runtime_directory
 from protos.nnhal.v1 import device_pb2_grpc
 
 ROOT = Path(__file__).parents[3]
@@ -19,14 +19,15 @@ import sys
 from drivers.sdk import serve
 from drivers.sdk.registry import load_device
 if __name__ == "__main__":
-    serve(load_device("cpu"), sys.argv[1], insecure=True, ready=lambda address: print(address, flush=True))
+    device = load_device("cpu", *sys.argv[2:])
+    serve(device, sys.argv[1], insecure=True, ready=lambda address: print(address, flush=True))
 """
 
 
 class Service:
-    def __init__(self, address, program):
+    def __init__(self, address, program, *arguments):
         self.process = subprocess.Popen(
-            [sys.executable, program, address],
+            [sys.executable, program, address, *arguments],
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -42,6 +43,10 @@ class Service:
         self.process.wait()
 
 
+def new_socket():
+    return f"unix:{runtime_directory()}/{uuid.uuid4().hex[:8]}.socket"
+
+
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     path = tmp_path_factory.mktemp("service") / "server.py"
@@ -52,9 +57,23 @@ def program(tmp_path_factory):
 @pytest.fixture(scope="module")
 def service(program):
     """On a Unix socket."""
-    service = Service(f"unix:{runtime_directory()}/{uuid.uuid4().hex[:8]}.socket", program)
+    service = Service(new_socket(), program)
     yield service
     service.end()
+
+
+@pytest.fixture
+def start(program):
+    """Starts another service like it, of a description if one is given."""
+    services = []
+
+    def start(*description):
+        services.append(Service(new_socket(), program, *description))
+        return services[-1]
+
+    yield start
+    for service in services:
+        service.end()
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +82,18 @@ def network_service(program):
     service = Service("127.0.0.1:0", program)
     yield service
     service.end()
+
+
+@pytest.fixture(scope="module")
+def patient():
+    """A driver that computes one execution at a time, each as long as its input says."""
+    service = Service(new_socket(), Path(__file__).with_name("patient_driver.py"))
+    yield service
+    service.end()
+
+
+@pytest.fixture
+def folder():
+    folder = Folder()
+    yield folder
+    folder.remove()

@@ -10,7 +10,6 @@ import pytest
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from grpc_status import rpc_status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,50 +18,8 @@ from hal.model import Lifetime, Model, Operand, Operation, Subgraph
 from hal.types import OperationType, ResultCode
 from hal.wire import MESSAGE_LIMIT, model_to_wire
 from protos.nnhal.v1 import device_pb2, model_pb2
+from tests.drivers.sdk.calls import details, error_of, execute, inline, iter_until_prepared, prepared, relu
 from tests.support import FLOAT, Input, constant, single
-
-
-def relu(size=4):
-    model, _ = single(OperationType.RELU, np.zeros(size, np.float32).view(Input))
-    return model_to_wire(model, lambda data, location: None)
-
-
-def error_of(call):
-    """The NNAPI error that a failing call carries."""
-    with pytest.raises(grpc.RpcError) as raised:
-        call()
-    return details(raised.value)
-
-
-def details(raised):
-    """The NNAPI error in a call's status."""
-    status = rpc_status.from_call(raised)
-    assert status is not None, raised
-    error = device_pb2.Error()
-    assert status.details[0].Unpack(error)
-    return error
-
-
-def prepared(service, model=None):
-    call = service.stub.PrepareModel(device_pb2.PrepareModelRequest(model=model or relu()))
-    *_, last = iter_until_prepared(call)
-    return call, last.prepared.token
-
-
-def iter_until_prepared(call):
-    for update in call:
-        yield update
-        if update.WhichOneof("update") == "prepared":
-            return
-
-
-def inline(values):
-    return device_pb2.Argument(location=model_pb2.Location(inline=np.asarray(values, np.float32).tobytes()))
-
-
-def execute(service, token, values):
-    request = device_pb2.ExecuteRequest(prepared_model=token, inputs=[inline(values)], outputs=[inline([])])
-    return np.frombuffer(service.stub.Execute(request).outputs[0].inline, np.float32)
 
 
 def test_health(service):
@@ -83,18 +40,9 @@ def test_reflection_lists_the_service_and_its_file(service):
     assert b"PrepareModelFromCache" in file.file_descriptor_response.file_descriptor_proto[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "request_type"),
-    [
-        ("PrepareModelFromCache", device_pb2.PrepareModelFromCacheRequest),
-        ("Allocate", device_pb2.AllocateRequest),
-        ("ExecuteFenced", device_pb2.ExecuteFencedRequest),
-        ("OpenBurst", device_pb2.OpenBurstRequest),
-    ],
-)
-def test_calls_of_later_are_unimplemented(service, name, request_type):
+def test_bursts_are_unimplemented(service):
     with pytest.raises(grpc.RpcError) as raised:
-        list(getattr(service.stub, name)(request_type()))
+        list(service.stub.OpenBurst(device_pb2.OpenBurstRequest()))
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -1,0 +1,219 @@
+"""Executions: from a request on the wire to the response."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from drivers.sdk.client import Client
+from drivers.sdk.memories import DeviceMemories, DeviceMemory, MemoryRole
+from drivers.sdk.prepared import Entry, PreparedModels
+from drivers.sdk.queue import Queue
+from drivers.sdk.regions import Regions
+from hal.device import Argument, Bytes, ExecutionResult, Request, Span
+from hal.errors import BadDataError, OutputInsufficientSizeError
+from hal.fence import Fence, FenceState
+from hal.model import Dimensions, Model, Operand, byte_size, is_extension
+from hal.operand_rules import value_size
+from hal.types import OperandType
+from hal.validation import validate_output, validate_request
+from hal.wire import MESSAGE_LIMIT, bytes_from_wire, location_from_wire, result_to_wire
+from protos.nnhal.v1 import device_pb2
+
+_WIDEST = 4
+"""Bytes of the largest element type."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Where an output goes: to the client's shared memory, into ``memory``, or (both None) into the response."""
+
+    argument: Argument
+    memory: DeviceMemory | None = None
+
+    @property
+    def grows(self) -> bool:
+        """Whether its place can be made larger: it is the driver's own."""
+        return self.argument.location is None and self.argument.data is not None
+
+    def grown(self, dimensions: Dimensions) -> _Output:
+        """The same with room for ``dimensions``."""
+        if self.argument.data is None or not self.grows:
+            return self
+        size = max(self.argument.data.size, math.prod(dimensions) * _WIDEST)
+        data = np.zeros(size, np.uint8) if self.memory is None else self.memory.room(size)
+        return replace(self, argument=replace(self.argument, data=data))
+
+
+class Executions:
+    """Executes what clients ask for, in the device's order."""
+
+    def __init__(
+        self, base: Path | None, regions: Regions, prepared: PreparedModels, memories: DeviceMemories, queue: Queue
+    ) -> None:
+        self._base = base
+        self._regions = regions
+        self._prepared = prepared
+        self._memories = memories
+        self._queue = queue
+
+    def execute(self, request: device_pb2.ExecuteRequest, client: Client) -> device_pb2.ExecuteResponse:
+        """Execute when the device has a slot free.
+
+        The time until then is part of ``Timing.in_driver`` and a span of the track "queue": in real
+        time, the only one that passes for a queue, also where the device's own is simulated.
+        """
+        return self._execute(request, client, _deadline(request))
+
+    def execute_fenced(self, request: device_pb2.ExecuteFencedRequest, client: Client) -> device_pb2.ExecuteResponse:
+        """Execute after the fences that the request names; the request's own signals how that ended."""
+        if self._base is None:
+            raise BadDataError("this service shares no memory with clients on the network, so no fences either")
+        fence = Fence.open(self._base, request.fence)
+        state = FenceState.FAILED
+        try:
+            deadline = _deadline(request.request)
+            for each in [Fence.open(self._base, name) for name in request.wait_for]:
+                each.wait(deadline, client.check)
+            if request.HasField("duration_ns"):
+                end = time.monotonic() + request.duration_ns / 1e9
+                deadline = end if deadline is None else min(deadline, end)
+            response = self._execute(request.request, client, deadline)
+            state = FenceState.DONE
+            return response
+        finally:
+            fence.signal(state)
+
+    def _execute(
+        self, message: device_pb2.ExecuteRequest, client: Client, deadline: float | None
+    ) -> device_pb2.ExecuteResponse:
+        entry = self._prepared.get(message.prepared_model)
+        arrival = time.perf_counter_ns()
+        memories: list[DeviceMemory] = []
+        try:
+            for index, argument in enumerate(message.outputs):
+                if argument.memory:
+                    memory = self._memories.get(argument.memory)
+                    memory.require(MemoryRole(message.prepared_model, "output", index))
+                    memories.append(memory)
+            with self._queue.slot(entry.priority, deadline, client):
+                waited = time.perf_counter_ns() - arrival
+                result, outputs = self._computed(entry, message, deadline)
+            return self._response(entry.model, result, outputs, waited, traced=message.trace)
+        except BaseException:
+            for memory in memories:
+                memory.discard()
+            raise
+
+    def _computed(
+        self, entry: Entry, message: device_pb2.ExecuteRequest, deadline: float | None
+    ) -> tuple[ExecutionResult, list[_Output]]:
+        inputs = [self._input(argument, message, index) for index, argument in enumerate(message.inputs)]
+        read = {argument.memory for argument in message.inputs}
+        outputs = [
+            self._output(argument, entry.model, index, apart=argument.memory in read)
+            for index, argument in enumerate(message.outputs)
+        ]
+        request = Request(
+            inputs,
+            [output.argument for output in outputs],
+            message.measure_timing,
+            None if deadline is None else max(0.0, deadline - time.monotonic()),
+            message.loop_timeout_ns / 1e9 if message.HasField("loop_timeout_ns") else None,
+            message.trace,
+        )
+        validate_request(entry.model, request)
+        try:
+            return entry.prepared.execute(request), outputs
+        except OutputInsufficientSizeError as error:
+            if not any(
+                output.grows and output.argument.data is not None and output.argument.data.size < (size or 0)
+                for output, size in zip(outputs, _sizes(entry.model, error.dimensions))
+            ):
+                raise
+            outputs = [output.grown(needed) for output, needed in zip(outputs, error.dimensions)]
+            again = replace(request, outputs=[output.argument for output in outputs])
+            return entry.prepared.execute(again), outputs
+
+    def _input(self, message: device_pb2.Argument, request: device_pb2.ExecuteRequest, index: int) -> Argument:
+        dimensions = tuple(message.dimensions.sizes)
+        if message.memory:
+            _require_one_place(message)
+            memory = self._memories.get(message.memory)
+            memory.require(MemoryRole(request.prepared_model, "input", index))
+            data, dimensions = memory.read(dimensions)
+            return Argument(data, None, dimensions)
+        if not message.HasField("location"):
+            return Argument(None, None, dimensions)
+        data = bytes_from_wire(message.location, self._regions.resolve)
+        return Argument(data, location_from_wire(message.location), dimensions)
+
+    def _output(self, message: device_pb2.Argument, model: Model, index: int, *, apart: bool) -> _Output:
+        dimensions = tuple(message.dimensions.sizes)
+        location = location_from_wire(message.location) if message.HasField("location") else None
+        if location is not None:
+            _require_one_place(message)
+            data = self._regions.resolve(location)
+            if not data.flags.writeable:
+                raise BadDataError(f"output {index} goes to memory that is open for reading only")
+            return _Output(Argument(data, location, dimensions))
+        if not message.memory and not message.HasField("location"):
+            return _Output(Argument(None, None, dimensions))
+        nowhere = Argument(np.zeros(0, np.uint8), None, dimensions)
+        if index >= len(model.main.outputs):
+            return _Output(nowhere)  # too many outputs: validation says so
+        operand = _operand(model, index)
+        size = value_size(operand, validate_output(model, index, nowhere)) or 0
+        if is_extension(operand.type):
+            size = min(message.room, MESSAGE_LIMIT)  # no answer could hold more
+        if not message.memory:
+            return _Output(replace(nowhere, data=np.zeros(size, np.uint8)))
+        memory = self._memories.get(message.memory)
+        return _Output(replace(nowhere, data=memory.room(size, apart=apart)), memory)
+
+    @staticmethod
+    def _response(
+        model: Model, result: ExecutionResult, outputs: Sequence[_Output], waited: int, *, traced: bool
+    ) -> device_pb2.ExecuteResponse:
+        inline: list[Bytes | None] = []
+        for output, dimensions, size in zip(outputs, result.output_dimensions, _sizes(model, result.output_dimensions)):
+            data = output.argument.data if output.grows else None
+            if data is not None and output.memory is not None:
+                output.memory.hold(data[:size], dimensions)
+                data = None
+            inline.append(None if data is None else data[:size])
+        timing = result.timing
+        if timing.in_driver is not None:
+            timing = replace(timing, in_driver=timing.in_driver + waited)
+        spans = tuple(replace(span, start=span.start + waited) for span in result.spans)
+        if traced:
+            spans = (Span("queue", "waiting", 0, waited), *spans)
+        return result_to_wire(replace(result, timing=timing, spans=spans), inline)
+
+
+def _deadline(request: device_pb2.ExecuteRequest) -> float | None:
+    """When the request must be done, by ``time.monotonic``."""
+    return time.monotonic() + request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
+
+
+def _require_one_place(message: device_pb2.Argument) -> None:
+    if message.memory and message.HasField("location"):
+        raise BadDataError("an argument has a location and device memory; it must have one of them")
+
+
+def _operand(model: Model, output: int) -> Operand:
+    return model.main.operands[model.main.outputs[output]]
+
+
+def _sizes(model: Model, dimensions: Sequence[Dimensions]) -> list[int | None]:
+    """Bytes of outputs of these dimensions, of which a 0 is no elements; None where only an extension knows."""
+    types = [_operand(model, index).type for index in range(len(model.main.outputs))]
+    return [
+        byte_size(operand_type, each) if isinstance(operand_type, OperandType) else None
+        for operand_type, each in zip(types, dimensions)
+    ]
