@@ -21,6 +21,7 @@ bench: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python -m tools.operations_table
+	$(BIN)/python -m tools.devices_table
 
 protos: .venv/ready
 	$(BIN)/python protos/generate.py

@@ -3,11 +3,15 @@
 import os
 import tempfile
 
+import hypothesis
 import pytest
 
 os.environ["NNHAL_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="nnhal-test-")
 for name in ("NNHAL_DEVICES", "NNHAL_CPU_THREADS"):
     os.environ.pop(name, None)
+
+hypothesis.settings.register_profile("nnhal", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("nnhal")
 
 
 @pytest.fixture(scope="session", autouse=True)

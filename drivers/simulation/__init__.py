@@ -1,0 +1,1 @@
+"""What the simulated devices share: hardware descriptions, simulated time and energy, faults on demand."""
