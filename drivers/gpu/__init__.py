@@ -1,0 +1,1 @@
+"""The GPU: float16 arithmetic on many lanes."""
