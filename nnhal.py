@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         UnexpectedNullError,
         UnmappableError,
     )
+    from hal.faults import Fault, FaultKind
+    from hal.metadata import Fit, Layout, Metadata, Preprocessing
     from hal.types import (
         DeviceType,
         DurationCode,
@@ -45,14 +47,19 @@ if TYPE_CHECKING:
         Priority,
         ResultCode,
     )
-    from runtime.compilation import Compilation
+    from runtime.compilation import Compilation, plan
     from runtime.compiled import CompiledModel
     from runtime.compiled import compile_model as compile
     from runtime.discovery import device, devices
     from runtime.event import Event
     from runtime.execution import Execution
     from runtime.memory import Memory
+    from runtime.memory_desc import MemoryDesc
     from runtime.model import Model
+    from runtime.plan import Plan
+    from runtime.report import ExecutionReport
+    from runtime.simulator import Simulator
+    from runtime.telemetry import set_telemetry
     from tools.importers import load_model
 
 __version__ = "0.1.0"
@@ -67,10 +74,17 @@ __all__ = [
     "DurationCode",
     "Event",
     "Execution",
+    "ExecutionReport",
+    "Fault",
+    "FaultKind",
     "FeatureLevel",
+    "Fit",
     "FuseCode",
     "IncompleteError",
+    "Layout",
     "Memory",
+    "MemoryDesc",
+    "Metadata",
     "MissedDeadlinePersistentError",
     "MissedDeadlineTransientError",
     "Model",
@@ -81,11 +95,14 @@ __all__ = [
     "OutOfMemoryError",
     "OutputInsufficientSizeError",
     "PaddingCode",
+    "Plan",
     "PreferenceCode",
+    "Preprocessing",
     "Priority",
     "ResourceExhaustedPersistentError",
     "ResourceExhaustedTransientError",
     "ResultCode",
+    "Simulator",
     "UnavailableDeviceError",
     "UnexpectedNullError",
     "UnmappableError",
@@ -93,6 +110,8 @@ __all__ = [
     "device",
     "devices",
     "load_model",
+    "plan",
+    "set_telemetry",
 ]
 
 _MODULES = {
@@ -100,12 +119,24 @@ _MODULES = {
     "device": "runtime.discovery",
     "devices": "runtime.discovery",
     "load_model": "tools.importers",
+    "plan": "runtime.compilation",
+    "set_telemetry": "runtime.telemetry",
     "Compilation": "runtime.compilation",
     "CompiledModel": "runtime.compiled",
     "Event": "runtime.event",
+    "Fault": "hal.faults",
+    "FaultKind": "hal.faults",
+    "Simulator": "runtime.simulator",
     "Execution": "runtime.execution",
+    "Fit": "hal.metadata",
+    "Layout": "hal.metadata",
+    "ExecutionReport": "runtime.report",
     "Memory": "runtime.memory",
+    "Metadata": "hal.metadata",
+    "MemoryDesc": "runtime.memory_desc",
     "Model": "runtime.model",
+    "Preprocessing": "hal.metadata",
+    "Plan": "runtime.plan",
 }
 _OTHER_NAMES = {"compile": "compile_model"}
 

@@ -1,26 +1,28 @@
-"""Compiling a model for a device."""
+"""Compiling a model for devices."""
 
 from __future__ import annotations
 
 import logging
+import math
+import os
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import TypeVar
 
+import numpy as np
+
 from hal import model as hal_model
-from hal.device import Device, PreparedModel, PrepareOptions, Progress
-from hal.errors import (
-    BadDataError,
-    BadStateError,
-    NnapiError,
-    UnavailableDeviceError,
-    UnexpectedNullError,
-)
-from hal.types import PreferenceCode, Priority
-from hal.validation import operation_name
-from runtime import discovery
+from hal.device import Device, DeviceInfo, PrepareOptions, Progress
+from hal.errors import BadDataError, BadStateError, NnapiError, UnexpectedNullError
+from hal.types import DeviceType, PreferenceCode, Priority
+from runtime import discovery, telemetry
+from runtime.caching import Caching
 from runtime.model import Model
-from runtime.staging import StagedModel
+from runtime.plan import Plan
+from runtime.planner import plan_model
+from runtime.prepared import Preparation, PreparedPlan
+from runtime.remote import PATIENCE
+from runtime.sent import keeping
 from runtime.values import as_seconds
 
 _log = logging.getLogger(__name__)
@@ -28,10 +30,11 @@ _Code = TypeVar("_Code", bound=IntEnum)
 
 
 class Compilation:
-    """A finished model on its way to a device and, after ``finish``, ready to be executed there.
+    """A finished model on its way to devices and, after ``finish``, ready to be executed there.
 
-    ``devices``: those that may be used, by name or as they are, in order of preference; None for all
-    that there are. The first that supports the whole model gets it.
+    ``devices``: those that may be used, by name or as they are; None for all that there are. Each operation
+    goes where all of them together are cheapest, by the preference; among equals, to the device that
+    comes first. With None, what fails on its device runs again on the CPU, see ``set_fallback``.
 
     Raises ``BadStateError`` for a model that is not finished, ``BadDataError`` for no device or the
     same one twice, and ``UnavailableDeviceError`` for a name that no device has.
@@ -41,7 +44,7 @@ class Compilation:
         if model is None:
             raise UnexpectedNullError("there must be a model to compile")
         self.model: hal_model.Model = model.canonical
-        self._builder = model  # holds the memories that the model refers to
+        self._builder = model
         self._explicit = devices is not None
         self._devices = _resolved(devices)
         self._preference = PreferenceCode.FAST_SINGLE_ANSWER
@@ -49,8 +52,11 @@ class Compilation:
         self._timeout = 0.0
         self._finished = False
         self._closed = False
-        self._device: Device | None = None
-        self._prepared: PreparedModel | None = None
+        self._fallback = not self._explicit
+        self._patience = _default_patience()
+        self._caching: Caching | None = None
+        self._plan: Plan | None = None
+        self._prepared: PreparedPlan | None = None
 
     @property
     def has_one_chosen_device(self) -> bool:
@@ -58,14 +64,14 @@ class Compilation:
         return self._explicit and len(self._devices) == 1
 
     @property
-    def device(self) -> Device:
-        """The device that has the model; ``BadStateError`` before ``finish``."""
-        if self._device is None:
+    def plan(self) -> Plan:
+        """Which device executes which operations; ``BadStateError`` before ``finish``."""
+        if self._plan is None:
             raise BadStateError("the compilation is not finished, or finishing it has failed")
-        return self._device
+        return self._plan
 
     @property
-    def prepared(self) -> PreparedModel:
+    def prepared(self) -> PreparedPlan:
         """What executes the model; ``BadStateError`` before ``finish`` and after ``close``."""
         if self._prepared is None:
             state = "closed" if self._closed else "not finished, or finishing it has failed"
@@ -89,18 +95,73 @@ class Compilation:
             raise BadDataError("a timeout needs a compilation for exactly one named device")
         self._timeout = as_seconds(seconds, "timeout")
 
-    def finish(self, progress: Progress | None = None) -> None:
-        """Choose the device and prepare the model there; ``progress`` is told how far that is.
+    def set_caching(self, directory: str | os.PathLike[str], token: bytes) -> None:
+        """Have devices keep the compiled model in ``directory``, and use what was kept there.
 
-        Raises ``BadDataError`` when no device supports the model, and what the device raises.
-        ``BadStateError`` when called again, also after a failure.
+        ``token``: 32 bytes that the application knows this model by. What was kept is used only if the
+        model, the device, its version, preference and priority are the same; otherwise the model is
+        compiled and kept anew. Several processes may use a directory at once. Devices that keep nothing,
+        and those on the network, compile each time. ``BadDataError`` for what is no directory or token.
+        """
+        self._require_unfinished()
+        self._caching = Caching.checked(directory, token)
+
+    def set_fallback(self, allowed: bool) -> None:
+        """Say whether what fails on its device runs again on the CPU (not NNAPI's).
+
+        If not, the caller gets the error. By default it does if the application has not named devices.
+        """
+        self._require_unfinished()
+        self._fallback = bool(allowed)
+
+    def set_patience(self, seconds: float) -> None:
+        """Say how long a driver may be silent before it is given up: ``DEAD_OBJECT`` (not NNAPI's).
+
+        By default ``NNHAL_PATIENCE`` seconds, else 120. A driver that the runtime has started is ended,
+        and started again when it is next needed. Devices within this process are waited for.
+        """
+        self._require_unfinished()
+        self._patience = as_seconds(seconds, "patience")
+        if not self._patience:
+            raise BadDataError("the patience is 0 seconds; it must be more")
+
+    def finish(self, progress: Progress | None = None) -> None:
+        """Plan which device takes what, and prepare that; ``progress`` is told how far it is.
+
+        Raises ``BadDataError`` when no device takes an operation or the model's file is damaged, and what
+        the devices raise. ``BadStateError`` when called again, also after a failure.
         """
         self._require_unfinished()
         self._finished = True
-        device = self._choose()
         options = PrepareOptions(self._preference, self._priority, self._timeout or None)
-        prepared = device.prepare_model(self.model, options, progress or _ignore_progress)
-        self._device, self._prepared = device, StagedModel(self.model, prepared)
+        with telemetry.compiling(self.model, self._devices, options, caching=self._caching is not None) as steps:
+            self._builder.verify()
+            fallbacks = self._fallbacks() if self._fallback else []
+            preparation = Preparation(options, self._patience, fallbacks, self._caching, progress or _ignore_progress)
+            with keeping(self.model):
+                planned = plan_model(self.model, self._devices, self._preference, required=self._explicit)
+                self._prepared = PreparedPlan(planned, preparation)
+            self._plan = self._prepared.plan
+            steps.extend(self._plan.steps)
+
+    def preferred_memory_alignment_for_input(self, index: int) -> int:
+        """Bytes, a power of two: input ``index`` at a multiple of them in memory need not be copied.
+
+        ``BadStateError`` before ``finish``, ``BadDataError`` where there is no such input.
+        """
+        return max(info.memory_alignment for info in self._users("input", self.model.main.inputs, index))
+
+    def preferred_memory_padding_for_input(self, index: int) -> int:
+        """Bytes, a power of two: memory for input ``index`` should have room up to a multiple of them."""
+        return max(info.memory_padding for info in self._users("input", self.model.main.inputs, index))
+
+    def preferred_memory_alignment_for_output(self, index: int) -> int:
+        """The same as ``preferred_memory_alignment_for_input`` for output ``index``."""
+        return max(info.memory_alignment for info in self._users("output", self.model.main.outputs, index))
+
+    def preferred_memory_padding_for_output(self, index: int) -> int:
+        """The same as ``preferred_memory_padding_for_input`` for output ``index``."""
+        return max(info.memory_padding for info in self._users("output", self.model.main.outputs, index))
 
     def close(self) -> None:
         """Give back what the compilation holds on its device; nothing can be executed any more."""
@@ -113,33 +174,39 @@ class Compilation:
         if self._finished:
             raise BadStateError("finish has been called; the compilation can't be changed or finished again")
 
-    def _choose(self) -> Device:
-        """The first device that supports the whole model."""
-        operations = self.model.main.operations
-        no_answer: NnapiError | None = UnavailableDeviceError("there is no device")
-        reasons = []
-        for device in self._devices:
+    def _users(self, kind: str, operands: Sequence[int], index: int) -> list[DeviceInfo]:
+        """The devices that read an input or write an output; all of the plan's where the runtime itself does."""
+        plan = self.plan
+        if not isinstance(index, (int, np.integer)) or not 0 <= index < len(operands):
+            raise BadDataError(f"there is no {kind} {index}; the model has {len(operands)}")
+        operand = operands[index]
+        users = [step.device for step in plan.steps if operand in (*step.inputs, *step.outputs)]
+        return [device.info for device in (plan.devices if None in users else users) if device is not None]
+
+    def _fallbacks(self) -> list[Device]:
+        """The CPUs, those that the application has named first."""
+        others = [device for device in discovery.devices() if device not in self._devices] if self._explicit else []
+        found = []
+        for device in (*self._devices, *others):
             try:
-                name, supported = (
-                    device.info.name,
-                    [each.supported for each in device.supported_operations(self.model, self._preference)],
-                )
+                if device.info.type is DeviceType.CPU:
+                    found.append(device)
             except NnapiError as error:
-                if self._explicit:
-                    raise
                 _log.warning("a device is passed over: %s", error)
-                reasons.append(str(error))
-                no_answer = no_answer and error
-                continue
-            no_answer = None
-            if len(supported) != len(operations):
-                reasons.append(f"{name} answered for {len(supported)} of {len(operations)} operations")
-                continue
-            missing = {operation_name(operation.type) for operation, yes in zip(operations, supported) if not yes}
-            if not missing:
-                return device
-            reasons.append(f"{name} does not support these operations as they are used: {', '.join(sorted(missing))}")
-        raise no_answer or BadDataError(f"no device takes the whole model; {'; '.join(reasons)}")
+        return found
+
+
+def plan(
+    model: Model,
+    devices: Sequence[str | Device] | None = None,
+    preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER,
+) -> Plan:
+    """Which of ``devices`` would execute which operations of a finished model, and why; nothing is prepared.
+
+    Arguments and errors are those of ``Compilation`` and its ``finish``.
+    """
+    chosen = _code(PreferenceCode, preference, "preference")
+    return plan_model(model.canonical, _resolved(devices), chosen, required=devices is not None)
 
 
 def _resolved(devices: Sequence[str | Device] | None) -> list[Device]:
@@ -175,6 +242,17 @@ def _code(kind: type[_Code], value: int, what: str) -> _Code:
     except ValueError:
         choices = ", ".join(f"{code.value} ({code.name})" for code in kind)
         raise BadDataError(f"the {what} is {value!r}; it must be one of {choices}") from None
+
+
+def _default_patience() -> float:
+    setting = os.environ.get("NNHAL_PATIENCE", "")
+    try:
+        seconds = float(setting or PATIENCE)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise BadDataError(f"NNHAL_PATIENCE is '{setting}'; it must be a number of seconds above 0")
+    return seconds
 
 
 def _ignore_progress(activity: str, done: int, total: int) -> None:

@@ -13,12 +13,15 @@ import numpy as np
 from hal.device import Argument, Bytes, Device, DeviceInfo, Progress, Request, Timing
 from hal.errors import BadDataError, OutputInsufficientSizeError, UnexpectedNullError
 from hal.model import Dimensions, Operand
-from hal.operand_rules import merge
+from hal.operand_rules import described, merge
 from hal.types import OperandType, PreferenceCode
 from hal.validation import validate_input
 from runtime.compilation import Compilation
 from runtime.execution import DEFAULT_LOOP_TIMEOUT
 from runtime.model import Model
+from runtime.plan import Plan
+from runtime.report import ExecutionReport
+from runtime.running import Running
 from runtime.values import Array, Value, as_array, as_bytes
 
 
@@ -42,19 +45,24 @@ class ArgumentSpec:
 
 
 class CompiledModel:
-    """A model on a device, as a function from arrays to arrays. Safe to use from several threads."""
+    """A model on its devices, as a function from arrays to arrays. Safe to use from several threads."""
 
     def __init__(self, compilation: Compilation) -> None:
         main = compilation.model.main
         self._compilation = compilation
-        self.inputs = [_spec(main.operands[index]) for index in main.inputs]
-        self.outputs = [_spec(main.operands[index]) for index in main.outputs]
+        self.inputs = [_spec(f"input {i}", main.operands[index]) for i, index in enumerate(main.inputs)]
+        self.outputs = [_spec(f"output {i}", main.operands[index]) for i, index in enumerate(main.outputs)]
         self._learnt: tuple[list[Dimensions], Sequence[Dimensions]] | None = None
 
     @property
-    def device(self) -> DeviceInfo:
-        """The device that executes the model."""
-        return self._compilation.device.info
+    def devices(self) -> list[DeviceInfo]:
+        """The devices that execute the model, in the order in which it needs them."""
+        return [device.info for device in self._compilation.plan.devices]
+
+    @property
+    def plan(self) -> Plan:
+        """Which of them executes which operations."""
+        return self._compilation.plan
 
     def run(self, inputs: Sequence[Value | None]) -> list[Array]:
         """Execute the model; returns one new array for each output.
@@ -66,11 +74,19 @@ class CompiledModel:
         return self._run(inputs, measure=False)[0]
 
     def run_timed(self, inputs: Sequence[Value | None]) -> tuple[list[Array], Timing]:
-        """As ``run``; returns also how long the device says it took."""
-        return self._run(inputs, measure=True)
+        """As ``run``; returns also how long the devices say it took."""
+        outputs, running = self._run(inputs, measure=True)
+        return outputs, running.timing
+
+    def run_reported(
+        self, inputs: Sequence[Value | None], *, trace: bool = False
+    ) -> tuple[list[Array], ExecutionReport]:
+        """As ``run``; returns also what happened; with ``trace``, what each part of the devices did when."""
+        outputs, running = self._run(inputs, measure=True, trace=trace)
+        return outputs, running.report()
 
     def close(self) -> None:
-        """Give back what the model holds on its device."""
+        """Give back what the model holds on its devices."""
         self._compilation.close()
 
     def __enter__(self) -> CompiledModel:
@@ -84,21 +100,29 @@ class CompiledModel:
     ) -> None:
         self.close()
 
-    def _run(self, inputs: Sequence[Value | None], *, measure: bool) -> tuple[list[Array], Timing]:
+    def _run(
+        self, inputs: Sequence[Value | None], *, measure: bool, trace: bool = False
+    ) -> tuple[list[Array], Running]:
         prepared = self._compilation.prepared
         arguments = self._arguments(inputs)
+
+        def executed(buffers: Sequence[Bytes]) -> tuple[Running, Sequence[Dimensions]]:
+            outputs = [Argument(buffer) for buffer in buffers]
+            request = Request(arguments, outputs, measure, loop_timeout=DEFAULT_LOOP_TIMEOUT, trace=trace)
+            running = Running(request)
+            return running, prepared.run(running, request).output_dimensions
+
         given = [argument.dimensions for argument in arguments]
         learnt = self._learnt
         dimensions = learnt[1] if learnt and learnt[0] == given else [spec.dimensions for spec in self.outputs]
         try:
             buffers = self._buffers(dimensions)
-            result = prepared.execute(_request(arguments, buffers, measure))
+            running, actual = executed(buffers)
         except OutputInsufficientSizeError as error:
             buffers = self._buffers(error.dimensions)
-            result = prepared.execute(_request(arguments, buffers, measure))
-        self._learnt = given, result.output_dimensions
-        outputs = [_array(*output) for output in zip(self.outputs, buffers, result.output_dimensions)]
-        return outputs, result.timing
+            running, actual = executed(buffers)
+        self._learnt = given, actual
+        return [_array(*output) for output in zip(self.outputs, buffers, actual)], running
 
     def _arguments(self, inputs: Sequence[Value | None]) -> list[Argument]:
         if inputs is None:
@@ -131,7 +155,7 @@ def compile_model(
     preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER,
     progress: Progress | None = None,
 ) -> CompiledModel:
-    """Compile a finished model for the first of ``devices`` that supports all of it; None: of all devices.
+    """Compile a finished model for ``devices``, each operation where ``Compilation`` puts it; None: all devices.
 
     ``progress`` is told what is being done, how many parts of it are done, and of how many. Raises
     what ``Compilation`` and its ``finish`` raise.
@@ -142,13 +166,12 @@ def compile_model(
     return CompiledModel(compilation)
 
 
-def _spec(operand: Operand) -> ArgumentSpec:
-    return ArgumentSpec(OperandType(operand.type), operand.dimensions, operand.scale, operand.zero_point)
-
-
-def _request(arguments: Sequence[Argument], buffers: Sequence[Bytes], measure: bool) -> Request:
-    outputs = [Argument(buffer) for buffer in buffers]
-    return Request(arguments, outputs, measure, loop_timeout=DEFAULT_LOOP_TIMEOUT)
+def _spec(what: str, operand: Operand) -> ArgumentSpec:
+    if not isinstance(operand.type, OperandType):
+        raise BadDataError(
+            f"{what} is {described(operand.type)}, whose arrays are unknown; an Execution takes its bytes"
+        )
+    return ArgumentSpec(operand.type, operand.dimensions, operand.scale, operand.zero_point)
 
 
 def _size(spec: ArgumentSpec, dimensions: Dimensions) -> int:

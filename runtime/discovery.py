@@ -1,9 +1,14 @@
 """Which devices there are.
 
-``NNHAL_DEVICES``, if set, lists them all: names of registered drivers, and ``NAME=ADDRESS`` for
-services that run elsewhere, separated by commas. Otherwise they are the services whose sockets are
-in the user's runtime directory (``NAME.sock``), and every other registered driver, started as a
-child process on first use.
+``NNHAL_DEVICES``, if set, lists them all, separated by commas:
+
+- ``NAME``: a registered driver;
+- ``NAME=VARIANT``: the same, with another of the hardware descriptions that it ships;
+- ``NAME=PATH.toml``: the driver that the description names, with that hardware, under any name;
+- ``NAME=unix:PATH`` and ``NAME=HOST:PORT``: a service that runs by itself.
+
+Otherwise they are the services whose sockets are in the user's runtime directory (``NAME.sock``), and
+every other registered driver. Drivers are started as child processes on first use.
 """
 
 from __future__ import annotations
@@ -12,12 +17,16 @@ import os
 import socket
 import threading
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from hal.device import DRIVER_GROUP, Device
 from hal.errors import BadDataError, UnavailableDeviceError
 from hal.memory import runtime_directory
 from runtime.launcher import EmbeddedDriver, RunningService
 from runtime.remote import RemoteDevice
+
+_DESCRIPTION = ".toml"
+"""How the names of hardware descriptions' files end."""
 
 _lock = threading.Lock()
 _devices: tuple[tuple[int, str | None], dict[str, RemoteDevice]] | None = None
@@ -46,17 +55,40 @@ def _found() -> dict[str, RemoteDevice]:
         return _devices[1]
 
 
+def described(path: Path) -> RemoteDevice:
+    """The device that a hardware description's file describes, called like the file.
+
+    Raises ``BadDataError`` for what is no such file; what is wrong in it, the device's first call tells.
+    """
+    return RemoteDevice(_simulated(path.stem, path))
+
+
+def _simulated(name: str, path: Path) -> EmbeddedDriver:
+    if not path.is_file():
+        raise BadDataError(f"there is no description {path}; it must be a file")
+    if path.suffix != _DESCRIPTION:
+        raise BadDataError(f"the description {path} must be a file whose name ends in {_DESCRIPTION}")
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise BadDataError(f"'{name}' can't be a device's name; it must be of letters, digits, '-', '_' and '.'")
+    return EmbeddedDriver(name, str(path.resolve()))
+
+
 def _listed(setting: str) -> dict[str, EmbeddedDriver | RunningService]:
     registered = set(entry_points(group=DRIVER_GROUP).names)
     found: dict[str, EmbeddedDriver | RunningService] = {}
     for item in filter(None, map(str.strip, setting.split(","))):
-        name, equals, address = item.partition("=")
-        if equals:
-            if not name or ":" not in address:
-                raise BadDataError(f"NNHAL_DEVICES has '{item}'; it must be NAME=unix:PATH or NAME=HOST:PORT")
-            found[name] = RunningService(name, address)
+        name, equals, value = item.partition("=")
+        if equals and not (name and value):
+            raise BadDataError(
+                f"NNHAL_DEVICES has '{item}'; it must be NAME=VARIANT, NAME=PATH{_DESCRIPTION}, NAME=unix:PATH or "
+                "NAME=HOST:PORT"
+            )
+        if value.endswith(_DESCRIPTION):
+            found[name] = _simulated(name, Path(value))
+        elif ":" in value:
+            found[name] = RunningService(name, value)
         elif name in registered:
-            found[name] = EmbeddedDriver(name)
+            found[name] = EmbeddedDriver(name, value or None)
         else:
             known = ", ".join(sorted(registered)) or "none"
             raise UnavailableDeviceError(

@@ -19,14 +19,20 @@ from runtime.process import folder
 _START_LIMIT = 60.0
 """Seconds that a driver may take to answer: the first start on a machine compiles the walker."""
 
+_COMMAND = (sys.executable, "-m", "drivers.sdk.embedded")
+
 _numbers = itertools.count()
 
 
 class EmbeddedDriver:
-    """The driver called ``name``, started when it is first needed and again after it has died."""
+    """The driver of the device ``name``, started when it is first needed and again after it has died.
 
-    def __init__(self, name: str) -> None:
+    ``description``: of the hardware, for a driver that takes one.
+    """
+
+    def __init__(self, name: str, description: str | None = None) -> None:
         self.name = name
+        self._description = [] if description is None else [description]
         self._owner = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
         self._address = ""
@@ -56,14 +62,19 @@ class EmbeddedDriver:
         self._ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "drivers.sdk.embedded", self.name, str(path), str(theirs.fileno())],
+                [*_COMMAND, self.name, str(path), str(theirs.fileno()), *self._description],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
         atexit.register(self._end, self._process)
-        readable, _, _ = select.select([self._ours], [], [], _START_LIMIT)
-        answer = self._ours.recv(4096).decode().strip() if readable else f"no answer within {_START_LIMIT:g} s"
+        answering = select.poll()
+        answering.register(self._ours, select.POLLIN)
+        answer = (
+            self._ours.recv(4096).decode().strip()
+            if answering.poll(_START_LIMIT * 1000)
+            else f"no answer within {_START_LIMIT:g} s"
+        )
         if answer != "ready":
             self._end(self._process)
             raise UnavailableDeviceError(f"the driver '{self.name}' did not start: {answer or 'it ended by itself'}")

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import heapq
 import operator
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 
 from hal import model as hal_model
 from hal.errors import BadDataError, BadStateError, UnexpectedNullError
-from hal.model import Lifetime, Operand, Operation, PerChannelQuantization, Subgraph
+from hal.metadata import Metadata
+from hal.model import Lifetime, Operand, Operation, PerChannelQuantization, Subgraph, is_extension
+from hal.model_file import ModelFile, save_model
 from hal.operand_rules import described, per_channel_fault, type_fault, value_size
 from hal.types import OperandType, OperationType
 from hal.validation import validate_model, validate_operation
+from runtime import extensions
 from runtime.memory import Memory
-from runtime.values import Array, Value, as_array, as_integers
+from runtime.values import Array, Value, as_array, as_integers, as_raw
 
 MAX_SIZE_OF_IMMEDIATELY_COPIED_VALUES = 128
 """Constants up to so many bytes are copied when they are set; larger ones are referred to."""
 
+_Code = TypeVar("_Code", bound=IntEnum)
 _WRITTEN_BY_OPERATIONS = frozenset({Lifetime.TEMPORARY_VARIABLE, Lifetime.SUBGRAPH_OUTPUT})
 
 
@@ -30,6 +37,8 @@ class Model:
     Operands have the indexes 0, 1, 2... in the order they are added. Every method raises
     ``BadDataError`` for what NNAPI's rules forbid, ``UnexpectedNullError`` for None where something
     must be given, and ``BadStateError`` when the model is finished or finishing it has failed.
+
+    ``metadata``: what a file says of the model beside it (not NNAPI's); it may be changed at any time.
     """
 
     def __init__(self) -> None:
@@ -38,10 +47,37 @@ class Model:
         self._inputs: tuple[int, ...] = ()
         self._outputs: tuple[int, ...] = ()
         self._referenced: dict[int, Model] = {}
-        self._memories: list[Memory] = []  # shared only as long as somebody holds them
         self._relaxed = False
         self._invalid = False
         self._canonical: hal_model.Model | None = None
+        self._file: ModelFile | None = None
+        self.metadata = Metadata()
+
+    @classmethod
+    def from_canonical(
+        cls, canonical: hal_model.Model, metadata: Metadata | None = None, file: ModelFile | None = None
+    ) -> Model:
+        """A finished model made of a canonical one, as tools make them that change models (not NNAPI's).
+
+        ``file``: what its constants are part of, if they are. Raises ``BadDataError`` for a model that
+        breaks NNAPI's rules.
+        """
+        validate_model(canonical)
+        canonical = extensions.renumbered(canonical)
+        models = [cls() for _ in (canonical.main, *canonical.referenced)]
+        for model, subgraph in zip(models, (canonical.main, *canonical.referenced)):
+            model._operands = list(subgraph.operands)
+            model._operations = list(subgraph.operations)
+            model._inputs, model._outputs = subgraph.inputs, subgraph.outputs
+            model._referenced = {
+                index: models[1 + operand.subgraph]
+                for index, operand in enumerate(subgraph.operands)
+                if operand.subgraph is not None
+            }
+        model = models[0]
+        model._relaxed, model._canonical, model._file = canonical.relaxed, canonical, file
+        model.metadata = metadata or Metadata()
+        return model
 
     @property
     def canonical(self) -> hal_model.Model:
@@ -50,16 +86,61 @@ class Model:
             raise BadStateError("the model is not finished, or finishing it has failed")
         return self._canonical
 
+    @property
+    def file(self) -> ModelFile | None:
+        """The .nnhal file that the model was loaded from, if it was (not NNAPI's)."""
+        return self._file
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the finished model and its metadata into a .nnhal file (not NNAPI's).
+
+        A file that is there is replaced when the new one is complete, in one step. Raises
+        ``BadStateError`` for a model that is not finished, ``BadDataError`` for a place where no file can
+        be and for damaged constants, and ``OpFailedError`` when writing fails.
+        """
+        canonical = self.canonical
+        self.verify()
+        save_model(path, canonical, self.metadata)
+
+    def verify(self) -> None:
+        """Prove that the constants of a loaded model are those that were saved (not NNAPI's).
+
+        Loading does not read them. Compiling and saving do this first; whoever else reads the constants
+        should. What has been read once is read again only if the file has changed. Raises ``BadDataError``,
+        naming the operand, where the file is damaged or has been cut short.
+        """
+        models = [self]
+        for model in models:  # grows meanwhile
+            if model._file is not None:
+                model._file.verify()
+            for inner in model._referenced.values():
+                if inner not in models:
+                    models.append(inner)
+
+    def get_extension_operand_type(self, name: str, code: int) -> int:
+        """The type, for ``add_operand``, of operand type ``code`` (16 bits) of vendor extension ``name``.
+
+        ``BadDataError`` also where no device knows the extension.
+        """
+        self._require_unfinished()
+        return extensions.extension_code(name, code)
+
+    def get_extension_operation_type(self, name: str, code: int) -> int:
+        """The same for operation type ``code`` of the extension, for ``add_operation``."""
+        self._require_unfinished()
+        return extensions.extension_code(name, code)
+
     def add_operand(
         self,
-        type: OperandType,
+        type: OperandType | int,
         dimensions: Sequence[int] = (),
         scale: float = 0.0,
         zero_point: int = 0,
     ) -> int:
         """Add an operand and return its index.
 
-        A 0 in ``dimensions`` is an unknown dimension; () is, for a tensor, unknown rank.
+        A 0 in ``dimensions`` is an unknown dimension; () is, for a tensor, unknown rank. ``type`` may
+        be one that ``get_extension_operand_type`` gave; it has no scale and zero point.
         """
         self._require_unfinished()
         index = len(self._operands)
@@ -67,7 +148,7 @@ class Model:
             raise UnexpectedNullError(f"operand {index} must have a type and dimensions")
         try:
             operand = Operand(
-                OperandType(type),
+                _known_type(OperandType, type),
                 as_integers(dimensions, f"the dimensions of operand {index}"),
                 _float32(scale),
                 operator.index(zero_point),
@@ -83,9 +164,10 @@ class Model:
     def set_operand_value(self, index: int, value: Value | None) -> None:
         """Make an operand a constant; with None, say that this optional input of operations is left out.
 
-        ``value``: an array of the operand's dtype and dimensions, its bytes, or for a scalar a number.
-        Up to 128 bytes are copied; a larger array is referred to (and copied only if its elements
-        are not contiguous): do not change it any more.
+        ``value``: an array of the operand's dtype and dimensions, its bytes, or for a scalar a number; for
+        an extension's type, bytes or any C-contiguous array, as many bytes as the extension wants. Up to
+        128 bytes are copied; a larger array is referred to (and copied only if its elements are not
+        contiguous): do not change it any more.
         """
         operand = self._operand(index)
         what = f"operand {index}"
@@ -94,8 +176,11 @@ class Model:
         if value is None:
             self._operands[index] = replace(operand, lifetime=Lifetime.NO_VALUE, value=None, location=None)
             return
+        if not isinstance(operand.type, OperandType):
+            self._set_constant(index, Lifetime.CONSTANT_COPY, _kept(as_raw(value, what)), None)
+            return
         size = self._constant_size(index, operand)
-        array = as_array(value, OperandType(operand.type), what)
+        array = as_array(value, operand.type, what)
         if array.nbytes != size:
             raise BadDataError(
                 f"{what} gets {array.nbytes} bytes; {described(operand.type, operand.dimensions)} needs {size}",
@@ -110,25 +195,24 @@ class Model:
                 f"{what} gets an array of shape {list(array.shape)}; it must be {list(operand.dimensions)}",
                 operand=index,
             )
-        if size <= MAX_SIZE_OF_IMMEDIATELY_COPIED_VALUES or not array.flags.c_contiguous:
-            array = array.copy(order="C")
-        self._set_constant(index, Lifetime.CONSTANT_COPY, array, None)
+        self._set_constant(index, Lifetime.CONSTANT_COPY, _kept(array), None)
 
     def set_operand_value_from_memory(self, index: int, memory: Memory, offset: int, length: int) -> None:
         """Make an operand the constant that ``length`` bytes from ``offset`` of ``memory`` are."""
         operand = self._operand(index)
         if memory is None:
             raise UnexpectedNullError(f"operand {index} must get its value from a memory")
-        size = self._constant_size(index, operand)
-        if length != size:
-            raise BadDataError(
-                f"operand {index} gets {length} bytes; {described(operand.type, operand.dimensions)} needs {size}",
-                operand=index,
-            )
         data, location = memory.part(offset, length)
-        array = data.view(OperandType(operand.type).dtype).reshape(operand.dimensions)
+        array: Array = data
+        if isinstance(operand.type, OperandType):
+            size = self._constant_size(index, operand)
+            if length != size:
+                raise BadDataError(
+                    f"operand {index} gets {length} bytes; {described(operand.type, operand.dimensions)} needs {size}",
+                    operand=index,
+                )
+            array = data.view(operand.type.dtype).reshape(operand.dimensions)
         self._set_constant(index, Lifetime.CONSTANT_REFERENCE, array, location)
-        self._memories.append(memory)
 
     def set_operand_value_from_model(self, index: int, model: Model) -> None:
         """Make an operand of type MODEL stand for a finished model, for IF and WHILE."""
@@ -159,14 +243,29 @@ class Model:
             raise BadDataError(f"operand {index} ({described(operand.type)}) {fault}", operand=index)
         self._operands[index] = replace(operand, per_channel=per_channel)
 
-    def add_operation(self, type: OperationType, inputs: Sequence[int], outputs: Sequence[int]) -> None:
-        """Add an operation that reads the operands ``inputs`` and writes ``outputs``. The order does not matter."""
+    def set_operand_extension_data(self, index: int, data: bytes | None) -> None:
+        """Give an operand of an extension's type the parameters that the extension wants; None for none."""
+        operand = self._operand(index)
+        if not is_extension(operand.type):
+            raise BadDataError(
+                f"operand {index} is {described(operand.type)}; only an extension's type has an extension's data",
+                operand=index,
+            )
+        if not isinstance(data, (bytes, bytearray, memoryview, type(None))):
+            raise BadDataError(f"operand {index} gets its extension's data as {type(data).__name__}; it must be bytes")
+        self._operands[index] = replace(operand, extension_data=bytes(data or b""))
+
+    def add_operation(self, type: OperationType | int, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Add an operation that reads the operands ``inputs`` and writes ``outputs``. The order does not matter.
+
+        ``type`` may be one that ``get_extension_operation_type`` gave.
+        """
         self._require_unfinished()
         number = len(self._operations)
         if type is None or inputs is None or outputs is None:
             raise UnexpectedNullError(f"operation {number} must have a type, inputs and outputs")
         try:
-            known_type = OperationType(type)
+            known_type = _known_type(OperationType, type)
         except ValueError:
             raise BadDataError(f"operation {number}: NNAPI does not have type {type!r}", operation=number) from None
         operation = Operation(
@@ -213,7 +312,10 @@ class Model:
         self._invalid = True  # unless what follows succeeds
         self._operations = _in_execution_order(self._operations, self._operands)
         main, *referenced = self._subgraphs()
-        model = hal_model.Model(main, tuple(referenced), self._relaxed)
+        subgraphs = (main, *referenced)
+        codes = [int(operand.type) for subgraph in subgraphs for operand in subgraph.operands]
+        codes += [operation.type for subgraph in subgraphs for operation in subgraph.operations]
+        model = hal_model.Model(main, tuple(referenced), self._relaxed, extensions.extensions_of(codes))
         validate_model(model)
         self._canonical, self._invalid = model, False
 
@@ -258,6 +360,20 @@ class Model:
         constant = array.view()
         constant.flags.writeable = False
         self._operands[index] = replace(self._operands[index], lifetime=lifetime, value=constant, location=location)
+
+
+def _known_type(known: type[_Code], code: int) -> _Code | int:
+    """A type of NNAPI's, or one of an extension's that this process has been given; ``ValueError`` for others."""
+    if isinstance(code, (int, np.integer)) and extensions.is_given(int(code)):
+        return int(code)
+    return known(code)
+
+
+def _kept(value: Array) -> Array:
+    """``value`` as a constant: itself, or a copy where it is small or not contiguous."""
+    if value.nbytes <= MAX_SIZE_OF_IMMEDIATELY_COPIED_VALUES or not value.flags.c_contiguous:
+        return value.copy(order="C")
+    return value
 
 
 def _float32(value: float) -> float:

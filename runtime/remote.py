@@ -4,104 +4,60 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import numpy as np
-from grpc_status import rpc_status
 
 from hal.device import (
     Bytes,
+    Cache,
     Capabilities,
     Cost,
     Device,
     DeviceInfo,
+    DeviceMemory,
     ExecutionResult,
     PreparedModel,
     PrepareOptions,
     Progress,
     Request,
+    Role,
     Support,
 )
 from hal.errors import (
     BadDataError,
     DeadObjectError,
     MissedDeadlineTransientError,
-    NnapiError,
     OpFailedError,
-    ResourceExhaustedPersistentError,
 )
-from hal.memory import Region, aligned
-from hal.model import Location, Model
+from hal.fence import Fence, FenceState
+from hal.model import Dimensions, Model
 from hal.types import PreferenceCode
 from hal.wire import (
-    INLINE_LIMIT,
-    MESSAGE_LIMIT,
     capabilities_from_wire,
     cost_from_wire,
-    error_from_wire,
     info_from_wire,
-    model_to_wire,
     nanoseconds,
     request_to_wire,
     result_from_wire,
     support_from_wire,
 )
-from protos.nnhal.v1 import device_pb2, device_pb2_grpc
+from protos.nnhal.v1 import device_pb2
+from runtime.connection import ANSWER_LIMIT, Connection, is_silence, is_unimplemented
 from runtime.launcher import EmbeddedDriver, RunningService
 from runtime.process import folder
+from runtime.remote_memory import RemoteMemory
+from runtime.sent import SentModel
+from runtime.sent import sent as sent_model
 
-_ANSWER_LIMIT = 30.0
-"""Seconds for calls that only look something up."""
+PATIENCE = 120.0
+"""Seconds after which a driver that has not answered is given up, where nobody says otherwise."""
 
-
-class _Connection:
-    """A channel to a driver at one address."""
-
-    def __init__(self, driver: EmbeddedDriver | RunningService, address: str) -> None:
-        self._driver = driver
-        self.name = driver.name
-        self.address = address
-        self.local = address.startswith("unix:")
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[
-                ("grpc.max_receive_message_length", MESSAGE_LIMIT),
-                ("grpc.max_send_message_length", MESSAGE_LIMIT),
-                ("grpc.use_local_subchannel_pool", 1),
-            ],
-        )
-        self.stub = device_pb2_grpc.DeviceStub(self._channel)
-
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        """Turn what a call within raises into the NNAPI error that it stands for."""
-        try:
-            yield
-        except grpc.RpcError as error:
-            raise self._nnapi_error(error) from None
-
-    def _nnapi_error(self, error: grpc.RpcError) -> NnapiError:
-        assert isinstance(error, grpc.Call)
-        status = rpc_status.from_call(error)
-        for detail in status.details if status is not None else ():
-            message = device_pb2.Error()
-            if detail.Unpack(message):
-                return error_from_wire(message)
-        reason = error.details() or ""
-        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-            self._driver.give_up(self.address)
-            return DeadObjectError(f"the driver '{self.name}' has died or can't be reached")
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return MissedDeadlineTransientError(f"the driver '{self.name}' did not answer in time")
-        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return ResourceExhaustedPersistentError(
-                f"a message to or from the driver '{self.name}' is over {MESSAGE_LIMIT} bytes: {reason}"
-            )
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            return OpFailedError(f"the driver '{self.name}' does not implement this call")
-        return OpFailedError(f"the driver '{self.name}' failed: {error.code().name} {reason}")
+_GRACE = 1.0
+"""Seconds past a request's own timeout after which a driver that has not even refused it is given up."""
 
 
 class RemoteDevice(Device):
@@ -109,15 +65,19 @@ class RemoteDevice(Device):
 
     def __init__(self, driver: EmbeddedDriver | RunningService) -> None:
         self._driver = driver
-        self._connected: _Connection | None = None
+        self._connected: Connection | None = None
         self._info: DeviceInfo | None = None
-        self._sent: _SentModel | None = None
         self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
         """The device's name, without asking the driver."""
         return self._driver.name
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its driver is a child of this process, which ends when it is given up."""
+        return isinstance(self._driver, EmbeddedDriver)
 
     def address(self) -> str:
         """Where its driver answers, which is started if need be."""
@@ -127,31 +87,31 @@ class RemoteDevice(Device):
     def info(self) -> DeviceInfo:
         """What the device is; asked once."""
         if self._info is None:
-            connection = self._connection()
+            connection = self.connection()
             with connection.call():
-                message = connection.stub.GetInfo(device_pb2.GetInfoRequest(), timeout=_ANSWER_LIMIT)
+                message = connection.stub.GetInfo(device_pb2.GetInfoRequest(), timeout=ANSWER_LIMIT)
             self._info = info_from_wire(message)
         return self._info
 
     def capabilities(self) -> Capabilities:
         """What it promises."""
-        connection = self._connection()
+        connection = self.connection()
         with connection.call():
-            message = connection.stub.GetCapabilities(device_pb2.GetCapabilitiesRequest(), timeout=_ANSWER_LIMIT)
+            message = connection.stub.GetCapabilities(device_pb2.GetCapabilitiesRequest(), timeout=ANSWER_LIMIT)
         return capabilities_from_wire(message)
 
     def supported_operations(
         self, model: Model, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
     ) -> list[Support]:
         """Ask the driver which operations of ``model`` it takes."""
-        connection = self._connection()
-        sent = self._model_for(connection, model)
+        connection = self.connection()
+        sent = sent_model(model, local=connection.local)
         with connection.call():
             request = device_pb2.GetSupportedOperationsRequest(
                 model=sent.message,
                 preference=preference,  # type: ignore[arg-type]
             )
-            answer = connection.stub.GetSupportedOperations(request, timeout=_ANSWER_LIMIT)
+            answer = connection.stub.GetSupportedOperations(request, timeout=ANSWER_LIMIT)
         supports = support_from_wire(answer)
         if len(supports) != len(model.main.operations):
             raise OpFailedError(
@@ -159,11 +119,16 @@ class RemoteDevice(Device):
             )
         return supports
 
-    def prepare_model(self, model: Model, options: PrepareOptions, progress: Progress) -> PreparedModel:
-        """Send the model to the driver and wait until it has prepared it."""
-        connection = self._connection()
-        sent = self._model_for(connection, model)
-        self._sent = None
+    def prepare_model(
+        self, model: Model, options: PrepareOptions, progress: Progress, patience: float = PATIENCE
+    ) -> PreparedModel:
+        """Send the model to the driver and wait until it has prepared it.
+
+        A driver that is silent for ``patience`` seconds, now or when it executes, is given up:
+        ``DeadObjectError``.
+        """
+        connection = self.connection()
+        sent = sent_model(model, local=connection.local)
         request = device_pb2.PrepareModelRequest(
             model=sent.message,
             preference=options.preference,  # type: ignore[arg-type]
@@ -171,72 +136,82 @@ class RemoteDevice(Device):
         )
         if options.timeout is not None:
             request.timeout_ns = nanoseconds(options.timeout)
+        if options.cache is None or not connection.local:
+            return self._prepared(connection, connection.stub.PrepareModel, request, sent, progress, patience)
+        with _published(options.cache) as cache:
+            request.cache.CopyFrom(cache)
+            return self._prepared(connection, connection.stub.PrepareModel, request, sent, progress, patience)
+
+    def prepare_from_cache(
+        self, cache: Cache, options: PrepareOptions, progress: Progress, patience: float = PATIENCE
+    ) -> PreparedModel:
+        """Have the driver prepare what it has left in the cache's files; ``patience`` as for ``prepare_model``."""
+        connection = self.connection()
+        if not connection.local:
+            raise BadDataError(f"the device '{self.name}' is on the network; it has no files of this machine")
+        request = device_pb2.PrepareModelFromCacheRequest(
+            preference=options.preference,  # type: ignore[arg-type]
+            priority=options.priority,  # type: ignore[arg-type]
+        )
+        if options.timeout is not None:
+            request.timeout_ns = nanoseconds(options.timeout)
+        with _published(cache) as published:
+            request.cache.CopyFrom(published)
+            return self._prepared(connection, connection.stub.PrepareModelFromCache, request, None, progress, patience)
+
+    def _prepared(
+        self,
+        connection: Connection,
+        method: Callable[..., Any],
+        request: device_pb2.PrepareModelRequest | device_pb2.PrepareModelFromCacheRequest,
+        sent: SentModel | None,
+        progress: Progress,
+        patience: float,
+    ) -> PreparedModel:
         with connection.call():
-            call = connection.stub.PrepareModel(request)
-            for update in call:
+            call = method(request)
+            for update in connection.patiently(call, patience):
                 if update.WhichOneof("update") == "prepared":
-                    return _RemotePreparedModel(connection, call, update.prepared, sent)
+                    return RemotePreparedModel(connection, call, update.prepared, sent, patience)
                 progress(update.progress.activity, update.progress.done, update.progress.total)
         raise OpFailedError(f"the driver '{self.name}' ended the call without a prepared model")
 
-    def _connection(self) -> _Connection:
+    def allocate(self, dimensions: Dimensions, inputs: Sequence[Role], outputs: Sequence[Role]) -> DeviceMemory:
+        """Have the driver allocate memory; see ``Device``."""
+        connection = self.connection()
+        roles = []
+        for role in (*inputs, *outputs):
+            if not isinstance(role.prepared, RemotePreparedModel) or not role.prepared.is_at(connection):
+                raise OpFailedError(f"a role of the memory is not one on the device '{self.name}', as it runs now")
+            roles.append(device_pb2.Role(prepared_model=role.prepared.token, index=role.index))
+        request = device_pb2.AllocateRequest(inputs=roles[: len(inputs)], outputs=roles[len(inputs) :])
+        request.dimensions.sizes.extend(dimensions)
+        return RemoteMemory.allocated(connection, request)
+
+    def connection(self) -> Connection:
+        """The channel to the driver, which is started if need be."""
         with self._lock:
             address = self._driver.address()
             if self._connected is None or self._connected.address != address:
-                self._connected = _Connection(self._driver, address)
-                self._sent = None
+                self._connected = Connection(self._driver, address)
             return self._connected
 
-    def _model_for(self, connection: _Connection, model: Model) -> _SentModel:
-        """The model as this driver gets it; kept from asking what is supported until preparing."""
-        sent = self._sent
-        if sent is None or sent.model is not model:
-            sent = self._sent = _SentModel(model, local=connection.local)
-        if sent.message.ByteSize() > MESSAGE_LIMIT:
-            raise ResourceExhaustedPersistentError(
-                f"the model is {sent.message.ByteSize()} bytes as a message, and a driver takes {MESSAGE_LIMIT}"
-            )
-        return sent
 
+class RemotePreparedModel(PreparedModel):
+    """A prepared model behind a driver. ``token``: what the driver calls it."""
 
-class _SentModel:
-    """A model's message, and the shared memory that holds its large constants."""
-
-    def __init__(self, model: Model, *, local: bool) -> None:
-        self.model = model
-        self._region: Region | None = None
-        self._used = 0
-        if local:
-            size = sum(
-                aligned(operand.value.nbytes)
-                for subgraph in (model.main, *model.referenced)
-                for operand in subgraph.operands
-                if operand.value is not None and operand.location is None and operand.value.nbytes > INLINE_LIMIT
-            )
-            self._region = Region.create(folder(), size) if size else None
-        self._local = local
-        self.message = model_to_wire(model, self._place)
-
-    def _place(self, data: Bytes, location: Location | None) -> Location | None:
-        if not self._local or location is not None:
-            return location if self._local else None
-        assert self._region is not None
-        offset = self._used
-        self._region.slice(offset, data.size)[:] = data
-        self._used += aligned(data.size)
-        return Location(self._region.name, offset, data.size)
-
-
-class _RemotePreparedModel(PreparedModel):
     def __init__(
         self,
-        connection: _Connection,
+        connection: Connection,
         call: grpc.Call,
         prepared: device_pb2.PrepareModelUpdate.Prepared,
-        sent: _SentModel,
+        sent: SentModel | None,
+        patience: float,
     ) -> None:
         self._connection = connection
-        self._token = prepared.token
+        self._call = call
+        self._patience = patience
+        self.token = prepared.token
         self._cost = cost_from_wire(prepared.cost) if prepared.HasField("cost") else None
         self._sent = sent  # its memory stays published while the prepared model lives
         self._release = weakref.finalize(self, call.cancel)
@@ -246,23 +221,111 @@ class _RemotePreparedModel(PreparedModel):
         """What the driver expects one execution to take."""
         return self._cost
 
+    def is_at(self, connection: Connection) -> bool:
+        """Whether it lives at the other end of ``connection``."""
+        return self._connection is connection and self._call.is_active()
+
     def execute(self, request: Request) -> ExecutionResult:
         """Have the driver execute; inputs and outputs are in shared memory where the driver shares it."""
-        if not self._release.alive:
-            raise BadDataError("the prepared model is closed")
-        local = self._connection.local
-        message = request_to_wire(self._token, request, local=local)
-        with self._connection.call():
-            response = self._connection.stub.Execute(message, timeout=request.timeout)
+        connection = self._living(request)
+        local = connection.local
+        message = request_to_wire(self.token, request, local=local)
+        with connection.call():
+            response = self._answer(connection.stub.Execute, message, request.timeout)
         result = result_from_wire(response)
         if not local:
             for output, argument in zip(response.outputs, request.outputs):
                 _copy_inline(output, argument.data)
         return result
 
+    def execute_fenced(
+        self, request: Request, wait_for: Sequence[Fence], fence: Fence, duration: float | None = None
+    ) -> ExecutionResult:
+        """Have the driver wait for the fences, execute and signal; see ``PreparedModel``.
+
+        Without a timeout the driver has all the time that it takes: one that is silent because what it
+        waits for has not come can't be told from one that hangs.
+        """
+        try:
+            connection = self._living(request)
+            response = self._fenced(connection, request, wait_for, fence, duration) if connection.local else None
+        except BaseException:
+            fence.signal(FenceState.FAILED)
+            raise
+        if response is None:
+            return super().execute_fenced(request, wait_for, fence, duration)
+        fence.signal(FenceState.DONE)  # which the driver has done already
+        return result_from_wire(response)
+
     def close(self) -> None:
         """End the call that holds the prepared model on its device."""
         self._release()
+
+    def _living(self, request: Request) -> Connection:
+        """The connection, once it is certain that it still leads to this model and to the request's memories."""
+        connection = self._connection
+        if not self._release.alive:
+            raise BadDataError("the prepared model is closed")
+        if not self._call.is_active():
+            raise DeadObjectError(f"the driver '{connection.name}' has died or can't be reached")
+        for argument in (*request.inputs, *request.outputs):
+            memory = argument.memory
+            if memory is not None and not (isinstance(memory, RemoteMemory) and memory.is_at(connection)):
+                raise DeadObjectError(f"an argument's memory is gone from the device '{connection.name}'")
+        return connection
+
+    def _fenced(
+        self,
+        connection: Connection,
+        request: Request,
+        wait_for: Sequence[Fence],
+        fence: Fence,
+        duration: float | None,
+    ) -> device_pb2.ExecuteResponse | None:
+        """The driver's response; None from one that does not implement fences."""
+        message = device_pb2.ExecuteFencedRequest(
+            request=request_to_wire(self.token, request, local=True),
+            wait_for=[each.name for each in wait_for],
+            fence=fence.name,
+        )
+        if duration is not None:
+            message.duration_ns = nanoseconds(duration)
+        method = connection.stub.ExecuteFenced
+        with connection.call():
+            try:
+                return method(message) if request.timeout is None else self._answer(method, message, request.timeout)
+            except grpc.RpcError as error:
+                if is_unimplemented(error):
+                    return None
+                raise
+
+    def _answer(self, method: Callable[..., Any], message: object, timeout: float | None) -> device_pb2.ExecuteResponse:
+        """What the driver answers; it is given up when that takes longer than the timeout, and than the patience."""
+        late = timeout is not None and timeout + _GRACE < self._patience
+        limit = timeout + _GRACE if late and timeout is not None else self._patience
+        try:
+            response: device_pb2.ExecuteResponse = method(message, timeout=limit)
+        except grpc.RpcError as error:
+            if not is_silence(error):
+                raise
+            given_up = self._connection.give_up(limit)
+            raise (MissedDeadlineTransientError(str(given_up)) if late else given_up) from None
+        return response
+
+
+@contextmanager
+def _published(cache: Cache) -> Iterator[device_pb2.Cache]:
+    """The message for a cache, whose files have names as long as the context lasts."""
+    names: list[str] = []
+    own = folder()
+    try:
+        for file in (*cache.model_files, *cache.data_files):
+            names.append(own.publish(file.fileno()))
+        count = len(cache.model_files)
+        yield device_pb2.Cache(token=cache.token, model_regions=names[:count], data_regions=names[count:])
+    finally:
+        for name in names:
+            own.withdraw(name)
 
 
 def _copy_inline(output: device_pb2.Output, data: Bytes | None) -> None:

@@ -39,6 +39,18 @@ def as_array(value: Value, operand_type: OperandType, what: str) -> Array:
     return np.asarray(value)
 
 
+def as_raw(value: Value, what: str) -> Bytes:
+    """The bytes of an operand whose type only an extension knows, without copying.
+
+    ``value``: bytes, or a C-contiguous array of any numbers. ``BadDataError`` for anything else.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return _from_bytes(value, np.dtype(np.uint8), what)
+    if not isinstance(value, np.ndarray) or value.dtype.hasobject or not value.flags.c_contiguous:
+        raise BadDataError(f"{what} is of an extension's type; it must be given as bytes, or as a C-contiguous array")
+    return as_bytes(value)
+
+
 def as_bytes(array: Array) -> Bytes:
     """The bytes of a C-contiguous array, without copying."""
     return array.reshape(-1).view(np.uint8)

@@ -11,6 +11,7 @@ from hal.device import (
     Argument,
     Bytes,
     Capabilities,
+    Cost,
     Device,
     DeviceInfo,
     ExecutionResult,
@@ -21,6 +22,7 @@ from hal.device import (
     Request,
     Support,
     Timing,
+    Transfer,
 )
 from hal.errors import OutputInsufficientSizeError
 from hal.memory import Region, runtime_directory
@@ -35,7 +37,8 @@ class ReferenceDevice(Device):
     """Computes the reference results, on bytes that it finds in shared memory by name, as a driver does.
 
     Tests put their own behaviour into the hooks: ``supports``, ``on_query``, ``on_prepare``,
-    ``on_execute`` (called before computing) and ``on_result`` (may answer something else).
+    ``on_execute`` (called before computing) and ``on_result`` (may answer something else). ``cost``: of
+    each operation; ``type``, ``transfer`` and ``launch``: what it says of itself.
     """
 
     def __init__(self, name: str = "reference") -> None:
@@ -45,27 +48,41 @@ class ReferenceDevice(Device):
         self.on_prepare: Callable[[], None] = lambda: None
         self.on_execute: Callable[[], None] = lambda: None
         self.on_result: Callable[[ExecutionResult], ExecutionResult] = lambda result: result
+        self.type = DeviceType.CPU
+        self.cost: Cost | None = None
+        self.transfer: Transfer | None = None
+        self.launch: Cost | None = Cost(0, 0)
+        self.models: list[HalModel] = []
         self.options: list[PrepareOptions] = []
         self.requests: list[Request] = []
         self.closed = 0
 
     @property
     def info(self) -> DeviceInfo:
-        return DeviceInfo(self.name, "1", DeviceType.CPU, FeatureLevel.LEVEL_8)
+        return DeviceInfo(self.name, "1", self.type, FeatureLevel.LEVEL_8)
+
+    def takes(self, *types: OperationType) -> None:
+        """Refuse all other operations."""
+        self.supports = lambda model: [operation.type in types for operation in model.main.operations]
+
+    def refuses(self, *types: OperationType) -> None:
+        """Refuse these operations."""
+        self.supports = lambda model: [operation.type not in types for operation in model.main.operations]
 
     def capabilities(self) -> Capabilities:
         same = Performance(1, 1)
-        return Capabilities({}, same, same, same, same)
+        return Capabilities({}, same, same, same, same, self.transfer, self.launch)
 
     def supported_operations(
         self, model: HalModel, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
     ) -> list[Support]:
         self.on_query()
-        return [Support("" if taken else "it takes others") for taken in self.supports(model)]
+        return [Support("", self.cost) if taken else Support("it takes others") for taken in self.supports(model)]
 
     def prepare_model(self, model: HalModel, options: PrepareOptions, progress: Progress) -> PreparedModel:
         self.on_prepare()
         validate_model(model)
+        self.models.append(model)
         self.options.append(options)
         progress("preparing", 1, 1)
         return _PreparedReference(self, model)
@@ -74,13 +91,13 @@ class ReferenceDevice(Device):
 class _PreparedReference(PreparedModel):
     def __init__(self, device: ReferenceDevice, model: HalModel) -> None:
         self.device = device
-        self.model = model
+        self._model = model
 
     def execute(self, request: Request) -> ExecutionResult:
         self.device.requests.append(request)
-        validate_request(self.model, request)
+        validate_request(self._model, request)
         self.device.on_execute()
-        main = self.model.main
+        main = self._model.main
         inputs: list[np.ndarray | None] = []
         for argument, index in zip(request.inputs, main.inputs):
             operand = main.operands[index]
@@ -90,7 +107,7 @@ class _PreparedReference(PreparedModel):
             assert isinstance(operand.type, OperandType)
             shape = argument.dimensions or operand.dimensions
             inputs.append(np.array(shared(argument)).view(operand.type.dtype).reshape(shape))
-        outputs = run(self.model, inputs)
+        outputs = run(self._model, inputs)
         dimensions = tuple(output.shape for output in outputs)
         for argument, output in zip(request.outputs, outputs):
             if argument.data is not None and argument.data.size < output.nbytes:

@@ -56,7 +56,7 @@ def test_devices_are_found_by_name(add_model: BuildModel, device: Any, monkeypat
     monkeypatch.setattr(discovery, "device", {"reference": device}.__getitem__)
     compilation = Compilation(add_model(), ["reference"])
     compilation.finish()
-    assert compilation.device is device
+    assert compilation.plan.devices == (device,)
 
 
 def test_an_unknown_name_is_refused(add_model: BuildModel) -> None:
@@ -91,7 +91,7 @@ def test_a_compilation_that_failed_stays_failed(add_model: BuildModel, device: A
     with pytest.raises(BadStateError):
         Execution(compilation)
     with pytest.raises(BadStateError):
-        _ = compilation.device
+        _ = compilation.plan
 
 
 def test_settings_reach_the_device(add_model: BuildModel, device: Any) -> None:
@@ -150,7 +150,7 @@ def test_the_first_device_that_supports_the_model_gets_it(add_model: BuildModel,
     unable.supports = lambda model: [False]
     compilation = Compilation(add_model(), [unable, better, device])
     compilation.finish()
-    assert compilation.device is better
+    assert compilation.plan.devices == (better,)
 
 
 def test_when_no_device_takes_the_model_each_one_s_reason_is_told(
@@ -161,8 +161,8 @@ def test_when_no_device_takes_the_model_each_one_s_reason_is_told(
     device.supports = lambda model: [False]
     with pytest.raises(BadDataError) as caught:
         Compilation(add_model(), [device, confused]).finish()
-    assert "reference does not support these operations as they are used: ADD" in str(caught.value)
-    assert "confused answered for 0 of 1 operations" in str(caught.value)
+    assert "no device takes operation 0 (ADD): reference: it takes others" in str(caught.value)
+    assert "confused: it answered for 0 of 1 operations" in str(caught.value)
 
 
 def test_a_named_device_that_is_dead_is_an_error(add_model: BuildModel, device: Any, new_device: Any) -> None:
@@ -187,7 +187,7 @@ def test_among_all_devices_one_that_does_not_answer_is_passed_over(
     compilation = Compilation(add_model())
     with caplog.at_level(logging.WARNING):
         compilation.finish()
-    assert compilation.device is device
+    assert compilation.plan.devices == (device,)
     assert "the driver 'dead' does not answer" in caplog.text
 
 
@@ -198,7 +198,7 @@ def test_among_all_devices_the_reasons_include_the_dead(
     dead.on_query = raising(DeadObjectError("the driver 'dead' has died"))
     device.supports = lambda model: [False]
     monkeypatch.setattr(discovery, "devices", lambda: [device, dead])
-    with pytest.raises(BadDataError, match=r"does not support these .*: ADD; the driver 'dead' has died"):
+    with pytest.raises(BadDataError, match=r"ADD.*: it takes others; the driver 'dead' has died"):
         Compilation(add_model()).finish()
 
 

@@ -45,7 +45,7 @@ def test_each_run_has_its_own_results(compiled: CompiledModel) -> None:
 
 
 def test_tells_what_it_takes_and_gives(open_model: CompiledModel, device: Any) -> None:
-    assert open_model.device == device.info
+    assert open_model.devices == [device.info]
     assert len(open_model.inputs) == 2
     for spec in (*open_model.inputs, *open_model.outputs):
         assert (spec.type, spec.dimensions, spec.dtype) == (OperandType.TENSOR_FLOAT32, (0, 3), np.dtype("float32"))
@@ -172,4 +172,4 @@ def test_close_frees_the_device(add_model: BuildModel, device: Any) -> None:
     assert device.closed == 1
     with pytest.raises(BadStateError, match="closed"):
         compiled.run([A, A])
-    assert compiled.device == device.info
+    assert compiled.devices == [device.info]

@@ -469,13 +469,13 @@ def test_nonsense_from_the_device_is_an_error(
 ) -> None:
     device.on_result = lambda result: replace(result, output_dimensions=dimensions)
     execution, _ = ready(compiled(add_model((0, 3) if unknown else (2, 3)), device))
-    with pytest.raises(OpFailedError, match="the device returned"):
+    with pytest.raises(OpFailedError, match="the device 'reference' returned"):
         execution.compute()
 
 
 def test_insufficient_size_without_dimensions_is_nonsense(compilation: Compilation, device: Any) -> None:
     device.on_execute = raising(OutputInsufficientSizeError("too small"))
-    with pytest.raises(OpFailedError, match="the device returned"):
+    with pytest.raises(OpFailedError, match="the device 'reference' returned"):
         ready(compilation)[0].compute()
 
 

@@ -58,9 +58,11 @@ def test_read_only_memory_can_not_be_written(descriptor: int) -> None:
 
 def test_a_memory_is_withdrawn_when_nobody_holds_it() -> None:
     memory = Memory.from_array(np.zeros(4, np.uint8))
-    _, location = memory.part(0, 4)
-    assert (runtime_directory() / location.region).is_symlink()
+    data, location = memory.part(0, 4)
     del memory
+    gc.collect()
+    assert (runtime_directory() / location.region).is_symlink(), "its bytes are still held"
+    del data
     gc.collect()
     assert not (runtime_directory() / location.region).is_symlink()
 
