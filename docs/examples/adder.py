@@ -56,7 +56,8 @@ class Adder(Device):
         """Here a real driver compiles; whatever takes long it tells ``progress``."""
         return Additions(model)
 
-    # Optional calls (caching, device memory, fenced execution, bursts) answer UNIMPLEMENTED by themselves.
+    # The SDK adds the queue, device memory and fenced executions. A device that keeps what it prepares
+    # says in DeviceInfo in how many files, fills PrepareOptions.cache, and has prepare_from_cache.
 
 
 def _is_addition(operation: Operation, operands: Sequence[Operand]) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from tools.cli import conformance, devices, fetch_models, run, serve
+from tools.cli import conformance, devices, diff, explain, fetch_models, info, run, serve, systolic, trace
 
 OK, FAILED, INTERRUPTED = 0, 1, 130  # and argparse's own 2 for wrong usage
 
@@ -81,9 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (fetch_models, devices, run, serve, conformance):
+    for command in (fetch_models, devices, info, run, explain, trace, diff, serve, conformance, systolic):
         subparser = command.add_parser(subparsers)
-        if command is not conformance:  # its report is too long to print: --json names a file
+        if command not in (conformance, explain):  # their reports are too long to print: --json names a file
             subparser.add_argument("--json", action="store_true", help="print the result as JSON")
         subparser.set_defaults(execute=command.execute)
     return parser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 import time
@@ -19,7 +18,16 @@ if TYPE_CHECKING:
     from tools.conformance.modes import Mode
     from tools.conformance.trial import Outcome, Report, Trial
 
-_MODES = ("compute", "start_compute", "unspecified_outputs", "weights_in_memory", "signed")
+_MODES = (
+    "compute",
+    "start_compute",
+    "fenced",
+    "reusable",
+    "device_memory",
+    "unspecified_outputs",
+    "weights_in_memory",
+    "signed",
+)
 _SHOWN_FAILURES = 20
 
 
@@ -73,7 +81,7 @@ def execute(arguments: argparse.Namespace) -> None:
     from tools.conformance.trial import Report
     from tools.conformance.workers import run_trials
 
-    _check_writable([arguments.json, arguments.junit, arguments.html])
+    output.check_writable([arguments.json, arguments.junit, arguments.html])
     with output.progress_shown("preparing cases"):
         device = _device(arguments.device)
         report = Report(device.info, device.capabilities())
@@ -88,18 +96,6 @@ def execute(arguments: argparse.Namespace) -> None:
     _print(report)
     if report.failures:
         raise OpFailedError(f"{len(report.failures):,} of {len(trials):,} cases failed on {report.info.name}")
-
-
-def _check_writable(paths: Sequence[Path | None]) -> None:
-    """Refuse files that can't be written before anything takes time: ``BadDataError``."""
-    from hal.errors import BadDataError
-
-    for path in paths:
-        if path is not None:
-            try:
-                path.open("a").close()
-            except OSError as error:
-                raise BadDataError(f"{path} can't be written: {error.strerror}") from error
 
 
 def _device(name: str) -> Device:
@@ -179,7 +175,7 @@ def _write(arguments: argparse.Namespace, report: Report) -> None:
     from tools.conformance.report.page import page
 
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures(report), indent=2) + "\n")
+        arguments.json.write_text(output.json_text(figures(report)) + "\n")
     if arguments.junit is not None:
         arguments.junit.write_bytes(junit(report))
     if arguments.html is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hal.errors import BadDataError
 from hal.model import Operand, is_fully_specified
 from hal.types import OperandType
 from tools.extras import needs
+from tools.samples import load_arrays, reading
 
 Array = NDArray[Any]
 
@@ -45,15 +45,10 @@ def _random(operand: Operand, generator: np.random.Generator, low: float, high: 
 
 
 def _read(file: Path, operand: Operand, low: float, high: float) -> list[Array]:
-    try:
-        if file.suffix in (".npy", ".npz"):
-            loaded = np.load(file)
-            return [loaded] if isinstance(loaded, np.ndarray) else list(loaded.values())
+    if file.suffix in (".npy", ".npz"):
+        return load_arrays(file)
+    with reading(file):
         return [_image(file, operand, low, high)]
-    except FileNotFoundError:
-        raise BadDataError(f"there is no file {file}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BadDataError(f"{file} can't be read: {error}") from error
 
 
 def _image(file: Path, operand: Operand, low: float, high: float) -> Array:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,7 +23,20 @@ _PATIENCE = 1.0
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON."""
-    print(json.dumps(value, indent=2))
+    print(json_text(value))
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """``value`` as JSON, which has no numbers for NaN and infinities: they are text."""
+    return json.dumps(_expressible(value), indent=indent, allow_nan=False)
+
+
+def _expressible(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _expressible(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_expressible(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -40,6 +55,18 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     with console.capture() as capture:  # rich itself would end the process when nobody reads on
         console.print(table)
     print(capture.get(), end="")
+
+
+def check_writable(paths: Sequence[Path | None]) -> None:
+    """Refuse files that can't be written before anything takes time: ``BadDataError``."""
+    from hal.errors import BadDataError
+
+    for path in paths:
+        if path is not None:
+            try:
+                path.open("a").close()
+            except OSError as error:
+                raise BadDataError(f"{path} can't be written: {error.strerror}") from error
 
 
 @contextlib.contextmanager

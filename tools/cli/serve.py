@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
-import sys
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -18,6 +19,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="Serve a device to other processes until interrupted.",
     )
     parser.add_argument("device", metavar="DEVICE", help="the device's name, such as cpu")
+    parser.add_argument(
+        "--description",
+        metavar="DESCRIPTION",
+        help="the hardware to simulate: a .toml file, under any device name, or a variant that comes with the driver",
+    )
     parser.add_argument("--listen", metavar="ADDRESS", required=True, help="HOST:PORT or unix:PATH to listen on")
     parser.add_argument(
         "--insecure", action="store_true", help="allow HOST:PORT without encryption: anyone who reaches it may use it"
@@ -29,6 +35,7 @@ def execute(arguments: argparse.Namespace) -> None:
     """Serve the device; say where, once it answers; leave no socket behind when told to end."""
     from drivers.sdk.registry import load_device
     from drivers.sdk.server import serve
+    from tools.cli import INTERRUPTED, OK
 
     sockets: list[Path] = []
 
@@ -40,10 +47,12 @@ def execute(arguments: argparse.Namespace) -> None:
         else:
             print(f"{arguments.device} answers at {address}", flush=True)
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_given: sys.exit(0))
-    try:
-        serve(load_device(arguments.device), arguments.listen, insecure=arguments.insecure, ready=ready)
-    finally:
+    def end(number: int, frame: FrameType | None) -> NoReturn:
         for socket in sockets:
             socket.unlink(missing_ok=True)
+        os._exit(INTERRUPTED if number == signal.SIGINT else OK)  # clients' calls are open, executions may hang
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    device = load_device(arguments.device, arguments.description)
+    serve(device, arguments.listen, insecure=arguments.insecure, ready=ready)

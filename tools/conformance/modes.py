@@ -31,6 +31,9 @@ class Mode(Enum):
 
     COMPUTE = "compute"
     START_COMPUTE = "start_compute"
+    FENCED = "fenced"
+    REUSABLE = "reusable"
+    DEVICE_MEMORY = "device_memory"
     UNSPECIFIED_OUTPUTS = "unspecified_outputs"
     WEIGHTS_IN_MEMORY = "weights_in_memory"
     SIGNED = "signed"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from hal import reference
 from hal.device import Device
 from hal.errors import DeadObjectError, NnapiError
-from hal.types import OperandType
 from runtime.compilation import Compilation
+from runtime.event import Event
 from runtime.execution import Execution
+from tools.conformance.arguments import Arguments, InMemories, OnDevice
 from tools.conformance.building import build
 from tools.conformance.case import Array, Case, Subject, fault, subject
 from tools.conformance.modes import Mode, adapted
 from tools.conformance.trial import Outcome, Trial, Verdict
+
+_ARGUMENTS = {Mode.FENCED: InMemories, Mode.DEVICE_MEMORY: OnDevice}
+_REUSES = 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ class CaseTrial(Trial):
             case = _with_expected(case)
             compilation = Compilation(model, [device])
             compilation.finish()
-            outputs = _executed(compilation, case, mode)
+            if mode is Mode.FENCED and _has_empty_output(case):
+                return Outcome(self, Verdict.SKIPPED, "fences need outputs of known dimensions, so with elements")
+            computations = list(_executed(compilation, case, mode))
         except DeadObjectError as error:
             return Outcome(self, Verdict.FAILED, str(error), died=True)
         except NnapiError as error:
@@ -52,11 +57,12 @@ class CaseTrial(Trial):
                 return Outcome(self, Verdict.PASSED)
             return Outcome(self, Verdict.FAILED, f"{error.code.name}: {error}")
         if case.must_fail:
-            return Outcome(self, Verdict.FAILED, "it must fail and did not")
-        found = fault(case, outputs)
-        if found is None:
-            return Outcome(self, Verdict.PASSED)
-        return Outcome(self, Verdict.FAILED, found.reason, found.differences)
+            return Outcome(self, Verdict.FAILED, "it must fail and did not", executed=True)
+        for outputs in computations:
+            found = fault(case, outputs)
+            if found is not None:
+                return Outcome(self, Verdict.FAILED, found.reason, found.differences, executed=True)
+        return Outcome(self, Verdict.PASSED, executed=True)
 
 
 def planned(source: str, cases: Iterable[Case], modes: Iterable[Mode]) -> list[CaseTrial]:
@@ -74,41 +80,40 @@ def _always(case: Case) -> Callable[[], Case]:
     return lambda: case
 
 
+def _has_empty_output(case: Case) -> bool:
+    return any(each is not None and not each.size for each in case.expected or ())
+
+
 def _with_expected(case: Case) -> Case:
     if case.expected is not None:
         return case
     return replace(case, expected=tuple(reference.run(case.model, case.inputs)))
 
 
-def _executed(compilation: Compilation, case: Case, mode: Mode) -> list[Array]:
+def _executed(compilation: Compilation, case: Case, mode: Mode) -> Iterator[list[Array]]:
+    """The outputs of each computation: one, but for a reusable execution."""
+    arguments = _ARGUMENTS.get(mode, Arguments)(compilation, case)
     execution = Execution(compilation)
-    for index, value in enumerate(case.inputs):
-        execution.set_input(index, None if value is None else np.ascontiguousarray(value).reshape(value.shape))
-    buffers = _buffers(case)
-    for index, buffer in enumerate(buffers):
-        execution.set_output(index, buffer)
-    if mode is Mode.START_COMPUTE:
-        execution.start_compute().wait()
-    else:
-        execution.compute()
-    outputs = []
-    for index, buffer in enumerate(buffers):
-        if buffer.ndim == 0:
-            outputs.append(buffer)
-            continue
-        dimensions = execution.get_output_operand_dimensions(index)
-        size = int(np.prod(dimensions, dtype=np.int64))
-        outputs.append(buffer.reshape(-1)[:size].reshape(dimensions))
-    return outputs
+    if mode is Mode.REUSABLE:
+        execution.set_reusable(True)
+    arguments.give(execution)
+    for _ in range(_REUSES if mode is Mode.REUSABLE else 1):
+        arguments.clear()
+        if mode is Mode.START_COMPUTE:
+            execution.start_compute().wait()
+        elif mode is Mode.FENCED:
+            _compute_fenced(execution)
+        else:
+            execution.compute()
+        yield arguments.results(execution)
 
 
-def _buffers(case: Case) -> list[Array]:
-    """Room for each output: as much as is expected, or as its operand declares."""
-    main = case.model.main
-    assert case.expected is not None
-    buffers = []
-    for index, expected in zip(main.outputs, case.expected):
-        operand = main.operands[index]
-        dimensions = operand.dimensions if expected is None else expected.shape
-        buffers.append(np.zeros(dimensions, OperandType(operand.type).dtype))
-    return buffers
+def _compute_fenced(execution: Execution) -> None:
+    """Compute once a descriptor has become readable, which it does while the execution waits for it."""
+    gate = os.eventfd(0)
+    try:
+        event = execution.start_compute_with_dependencies([Event.from_sync_fence_fd(gate)])
+        os.eventfd_write(gate, 1)
+        event.wait()
+    finally:
+        os.close(gate)

@@ -41,7 +41,8 @@ class Outcome:
     """What became of a trial.
 
     ``reason`` says why it failed or was skipped, ``differences`` where results were not as expected.
-    ``died``: the driver was found dead. ``seconds``: how long it took.
+    ``died``: the driver was found dead. ``executed``: the device has given results. ``seconds``: how long it
+    took.
     """
 
     trial: Trial
@@ -49,6 +50,7 @@ class Outcome:
     reason: str = ""
     differences: tuple[Difference, ...] = ()
     died: bool = False
+    executed: bool = False
     seconds: float = 0.0
 
 
@@ -72,6 +74,6 @@ class Report:
 
     @property
     def taken(self) -> frozenset[OperationType]:
-        """The operations that the device took, over one type at least: those that a trial it did not skip is about."""
-        tried = (each.trial.subject for each in self.outcomes if each.verdict is not Verdict.SKIPPED)
-        return frozenset(subject.operation for subject in tried if subject is not None)
+        """The operations that the device took, over one type at least: those that a trial it executed is about."""
+        executed = (each.trial.subject for each in self.outcomes if each.executed)
+        return frozenset(subject.operation for subject in executed if subject is not None)

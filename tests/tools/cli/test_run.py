@@ -44,7 +44,8 @@ def test_random_input_is_always_the_same(nnhal, models, expected):
     image = np.random.default_rng(0).random((1, 256, 256, 3)).astype(np.float32)
     report = check(nnhal("run", models[MODEL], "--json", "--repeat", 3), expected(image))
     assert (report["device"], report["repeat"]) == ("cpu", 3)
-    assert 0 < report["driver_ms"] <= report["run_ms"]
+    assert report["simulated"] is True
+    assert report["driver_ms"] > 0
     assert report["compile_ms"] > 0
 
 
@@ -128,7 +129,7 @@ def test_model_that_cannot_be_expressed(nnhal, models):
     assert "TransformLandmarks" in result.complaint
 
 
-@pytest.mark.parametrize("delay", [0.2, 0.35, 0.5, 0.8])
+@pytest.mark.parametrize("delay", [0.0, 0.15, 0.3, 0.6])
 def test_interrupted(command, models, delay):
     with tempfile.TemporaryDirectory() as directory:
         process = subprocess.Popen(
@@ -138,22 +139,21 @@ def test_interrupted(command, models, delay):
             text=True,
             env={**os.environ, "NNHAL_RUNTIME_DIR": directory},
         )
-        time.sleep(delay)  # after Python itself has started
+        first = process.stderr.readline()  # Python and the command have started
+        time.sleep(delay)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
         assert (process.returncode, out) == (130, "")
-        assert all(line.endswith("...") for line in err.splitlines())
+        assert all(line.endswith("...") for line in (first + err).splitlines())
         deadline = time.monotonic() + 10
         while list(Path(directory).iterdir()) and time.monotonic() < deadline:
             time.sleep(0.05)  # the driver removes what the application left
         assert not list(Path(directory).iterdir())
 
 
-def test_second_start_is_quick_and_leaves_nothing(nnhal, models):
+def test_second_start_compiles_nothing_and_leaves_nothing(nnhal, models):
     with tempfile.TemporaryDirectory() as directory:  # a socket's path must not be as long as tmp_path
-        assert nnhal("run", models["face_landmark"], NNHAL_RUNTIME_DIR=directory).code == 0
-        start = time.perf_counter()
-        result = nnhal("run", models["face_landmark"], NNHAL_RUNTIME_DIR=directory)
-        took = time.perf_counter() - start
-        assert (result.code, list(Path(directory).iterdir())) == (0, [])
-    assert took < 2.5
+        first = nnhal("run", models["face_landmark"], NNHAL_RUNTIME_DIR=directory)
+        second = nnhal("run", models["face_landmark"], NNHAL_RUNTIME_DIR=directory)
+        assert (first.code, second.code, list(Path(directory).iterdir())) == (0, 0, [])
+    assert "compiling kernels" not in second.err

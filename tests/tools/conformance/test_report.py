@@ -1,6 +1,7 @@
 """The reports: JSON figures, JUnit XML, and the page for people."""
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -32,13 +33,13 @@ def report():
     made = Report(info, Capabilities({T.TENSOR_FLOAT32: half}, one, one, one, one), seconds=12.5)
     add = Subject(O.ADD, T.TENSOR_FLOAT32)
     made.outcomes = [
-        Outcome(trial("add/0", add), Verdict.PASSED, seconds=0.25),
+        Outcome(trial("add/0", add), Verdict.PASSED, executed=True, seconds=0.25),
         Outcome(
             trial("add/1", add), Verdict.FAILED, "values < differ & so on \0", (Difference("output 0 [1]", "<4>", "5"),)
         ),
         Outcome(trial("mul/0", Subject(O.MUL, T.TENSOR_FLOAT16)), Verdict.SKIPPED, "not supported"),
-        Outcome(trial("tanh/0", Subject(O.TANH, T.TENSOR_FLOAT32), "vectors"), Verdict.PASSED),
-        Outcome(trial("graph/0", None, mode="start_compute"), Verdict.PASSED),
+        Outcome(trial("tanh/0", Subject(O.TANH, T.TENSOR_FLOAT32), "vectors"), Verdict.PASSED, executed=True),
+        Outcome(trial("graph/0", None, mode="start_compute"), Verdict.PASSED, executed=True),
     ]
     return made
 
@@ -112,6 +113,12 @@ def test_page(report):
     assert "version 7.1 · type ACCELERATOR · feature level 4 · extensions com.example.x" in text
     assert re.search(r"TENSOR_FLOAT32</td><td class=number>0.5</td><td class=number>0.25</td>", text)
     assert "Models of several operations: 1 passed, 0 failed, 0 skipped" in text
+
+
+def test_what_is_infinitely_slow_is_not_taken(report):
+    never = Performance(math.inf, math.inf)
+    report.capabilities = Capabilities({}, never, never, never, never)
+    assert re.search(r"WHILE</td><td class=number>not taken</td><td class=number>not taken</td>", page(report))
 
 
 def test_page_without_failures(report):

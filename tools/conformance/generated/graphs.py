@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -184,6 +185,12 @@ def _acyclic(draw: Draw) -> tuple[Model, list[Array], Accuracy]:
     return model, graph.input_values(), Accuracy(terms=_TERMS * count, steps=steps)
 
 
+def _relaxed(draw: Draw) -> tuple[Model, list[Array], Accuracy]:
+    """The same, allowed to be computed in float16."""
+    model, inputs, accuracy = _acyclic(draw)
+    return replace(model, relaxed=True), inputs, accuracy
+
+
 def _branch(draw: Draw, likes: Sequence[Given], count: int) -> tuple[Subgraph, list[Array]]:
     """A subgraph over inputs like those given, with an output of the first one's type and dimensions."""
     graph = Graph(draw)
@@ -300,6 +307,7 @@ _KINDS: Mapping[str, tuple[Maker, OperandType, Subject | None]] = {
     "IF": (_if, OperandType.TENSOR_FLOAT32, Subject(O.IF, OperandType.TENSOR_BOOL8)),
     "WHILE": (_while, OperandType.TENSOR_FLOAT32, Subject(O.WHILE, OperandType.MODEL)),
     "graph/nested": (_nested, OperandType.TENSOR_FLOAT32, None),
+    "graph/relaxed": (_relaxed, OperandType.TENSOR_FLOAT32, None),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -132,8 +133,12 @@ def _performance(capabilities: Capabilities) -> str:
 
 
 def _performance_table(performances: Mapping[str, Performance]) -> str:
-    rows = [[name, f"{each.exec_time:.3g}", f"{each.power_usage:.3g}"] for name, each in performances.items()]
+    rows = [[name, _ratio(each.exec_time), _ratio(each.power_usage)] for name, each in performances.items()]
     return _table(["data", "time", "power"], rows, 1)
+
+
+def _ratio(value: float) -> str:
+    return "not taken" if math.isinf(value) else f"{value:.3g}"
 
 
 def _matrix(outcomes: Sequence[Outcome]) -> str:

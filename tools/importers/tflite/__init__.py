@@ -19,7 +19,7 @@ from tools.importers.tflite.reader import File, Operator, read
 _SHOWN_PLACES = 8
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str], *, relaxed: bool = False) -> Model:
     """The finished NNAPI model of a TFLite file.
 
     Constant DEQUANTIZE and DENSIFY operators are computed here; an absent bias becomes one of zeros.
@@ -29,14 +29,15 @@ def load(path: str | os.PathLike[str]) -> Model:
     """
     path = Path(path)
     try:
-        return _convert(read(path))
+        return _convert(read(path), relaxed=relaxed)
     except BadDataError as error:
         raise BadDataError(f"{path}: {error}", operand=error.operand, operation=error.operation) from error
 
 
-def _convert(file: File) -> Model:
+def _convert(file: File, *, relaxed: bool) -> Model:
     refusals = _Refusals()
     main = Importer(file, file.graphs[0])
+    main.model.relax_computation_float32_to_float16(relaxed)
     _convert_operators(main, 0, refusals)
     try:
         model = None if refusals.found else main.finish()
