@@ -84,7 +84,7 @@ class Caching:
                 try:
                     return prepare_from(cache(kept))
                 except (BadDataError, OpFailedError) as error:
-                    _log.info("what is kept of the model on '%s' is not used: %s", info.name, error)
+                    _log.info("what is kept of the model on '%s' is not used: %s", info.name, str(error))
         partial = [path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}") for path in paths]
         with ExitStack() as stack:
             for path in partial:
@@ -92,7 +92,7 @@ class Caching:
             try:
                 new = [stack.enter_context(path.open("x+b")) for path in partial]
             except OSError as error:
-                _log.warning("the model can't be kept in %s: %s", self.directory, error)
+                _log.warning("the model can't be kept in %s: %s", self.directory, str(error))
                 return prepare(None)
             prepared = prepare(cache(new))
             for file in new:

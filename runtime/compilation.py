@@ -192,7 +192,7 @@ class Compilation:
                 if device.info.type is DeviceType.CPU:
                     found.append(device)
             except NnapiError as error:
-                _log.warning("a device is passed over: %s", error)
+                _log.warning("a device is passed over: %s", str(error))
         return found
 
 

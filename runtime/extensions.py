@@ -94,5 +94,5 @@ def _check_known(name: str) -> None:
                 return
             known.update(device.info.extensions)
         except NnapiError as error:
-            _log.warning("a device is not asked for its extensions: %s", error)
+            _log.warning("a device is not asked for its extensions: %s", str(error))
     raise BadDataError(f"no device knows extension '{name}'; known: {', '.join(sorted(known)) or 'none'}")

@@ -90,7 +90,7 @@ class MemoryDesc:
                     f"the memory has dimensions {list(self._dimensions)}, which leave its size open, and no device "
                     f"takes that: {error}"
                 ) from error
-            _log.info("memory is shared instead of on a device: %s", error)
+            _log.info("memory is shared instead of on a device: %s", str(error))
             return _SharedMemory(self._roles, operand, self._dimensions)
         return _OnDevice(self._roles, operand, self._dimensions, on_device)
 

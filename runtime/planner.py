@@ -91,7 +91,7 @@ class _Planner:
             except NnapiError as error:
                 if self._required:
                     raise
-                _log.warning("a device is passed over: %s", error)
+                _log.warning("a device is passed over: %s", str(error))
                 self._passed_over.append(error)
             else:
                 self._candidates.append(candidate)
@@ -118,7 +118,7 @@ class _Planner:
         except NnapiError as error:
             if self._required:
                 raise
-            _log.warning("a device takes no part in a subgraph: %s", error)
+            _log.warning("a device takes no part in a subgraph: %s", str(error))
             return [Support(str(error))] * len(model.main.operations)
 
     def _study(self, model: Model, supports: list[list[Support]]) -> _Study:

@@ -333,6 +333,6 @@ class PreparedPlan(PreparedModel):
         except EmptyValueError as error:
             if self._whole is None:
                 raise
-            _log.info("the whole model runs on '%s': %s", self._whole.step.name, error)
+            _log.info("the whole model runs on '%s': %s", self._whole.step.name, str(error))
             values = dict(zip(self._whole.step.inputs, inputs))
             return self._whole.run(running, values, rooms, final=True)

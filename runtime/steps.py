@@ -24,7 +24,7 @@ from runtime.rooms import DeviceRoom, Room
 from runtime.running import Running, StepRecord
 from runtime.worker import Worker, value_bytes
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)  # errors are logged as text: a record with one would keep the memory of its frames
 
 _LEFT_OUT = Argument(None)
 
@@ -84,7 +84,7 @@ class DeviceStep(PreparedStep):
             fallback = self._fallback
             if fallback is None or fallback.device is self._worker.device or isinstance(error, _LATE):
                 raise
-            _log.warning("a step is prepared on '%s' instead of '%s': %s", fallback.name, self.step.name, error)
+            _log.warning("a step is prepared on '%s' instead of '%s': %s", fallback.name, self.step.name, str(error))
             fallback.prepare(progress, timeout)
             self._worker = fallback
             self.step = replace(self.step, device=fallback.device, name=fallback.name, moved=str(error))
@@ -118,7 +118,7 @@ class DeviceStep(PreparedStep):
             record.failed(self._worker.name, error, None if fallback is None else fallback.name)
             if fallback is None:
                 raise
-            _log.warning("a step runs again on '%s': %s", fallback.name, error)
+            _log.warning("a step runs again on '%s': %s", fallback.name, str(error))
         try:
             _renew(rooms)
             return self._on(fallback, running, record, inputs, rooms, final=final)
