@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from runtime.simulator import Simulator
     from runtime.telemetry import set_telemetry
     from tools.importers import load_model
+    from tools.optimization import optimize
+    from tools.quantization import quantize
 
 __version__ = "0.1.0"
 
@@ -110,7 +112,9 @@ __all__ = [
     "device",
     "devices",
     "load_model",
+    "optimize",
     "plan",
+    "quantize",
     "set_telemetry",
 ]
 
@@ -119,7 +123,9 @@ _MODULES = {
     "device": "runtime.discovery",
     "devices": "runtime.discovery",
     "load_model": "tools.importers",
+    "optimize": "tools.optimization",
     "plan": "runtime.compilation",
+    "quantize": "tools.quantization",
     "set_telemetry": "runtime.telemetry",
     "Compilation": "runtime.compilation",
     "CompiledModel": "runtime.compiled",

@@ -14,7 +14,21 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from tools.cli import conformance, devices, diff, explain, fetch_models, info, run, serve, systolic, trace
+from tools.cli import (
+    accuracy,
+    conformance,
+    devices,
+    diff,
+    explain,
+    fetch_models,
+    info,
+    optimize,
+    quantize,
+    run,
+    serve,
+    systolic,
+    trace,
+)
 
 OK, FAILED, INTERRUPTED = 0, 1, 130  # and argparse's own 2 for wrong usage
 
@@ -81,7 +95,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (fetch_models, devices, info, run, explain, trace, diff, serve, conformance, systolic):
+    for command in (
+        fetch_models, devices, info, run, explain, trace, optimize, quantize, accuracy, diff, serve, conformance,
+        systolic,
+    ):  # fmt: skip
         subparser = command.add_parser(subparsers)
         if command not in (conformance, explain):  # their reports are too long to print: --json names a file
             subparser.add_argument("--json", action="store_true", help="print the result as JSON")
