@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hal.device import Capabilities, Cost, Device, Support, Transfer
 from hal.errors import BadDataError, NnapiError, UnavailableDeviceError
+from hal.inference import with_inferred_dimensions
 from hal.model import Lifetime, Model, Subgraph, is_extension
 from hal.operand_rules import described
 from hal.operations.control_flow import CONTROL_FLOW
@@ -19,7 +20,7 @@ from runtime.ordering import grouped
 from runtime.partitioning import Problem, Task, execution_order, partition
 from runtime.plan import RUNTIME, Answer, Movement, Plan, Step
 from runtime.sent import keeping
-from runtime.submodels import referenced_model, submodel, with_inferred_dimensions
+from runtime.submodels import referenced_model, submodel
 
 _log = logging.getLogger(__name__)
 

@@ -5,27 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from hal.errors import BadDataError
 from hal.model import EXTENSION_BITS, Lifetime, Model, Operand, Operation, Subgraph
-from hal.operations import DECLARATIONS
-from hal.operations.declaration import UnknownValueError
-
-
-def with_inferred_dimensions(subgraph: Subgraph) -> Subgraph:
-    """The subgraph with the dimensions that follow from its operations' inputs, where it leaves them open."""
-    operands = list(subgraph.operands)
-    for operation in subgraph.operations:
-        declaration = DECLARATIONS.get(operation.type)
-        if declaration is None:
-            continue
-        try:
-            inferred = declaration.infer(declaration.bind([operands[index] for index in operation.inputs]))
-        except (UnknownValueError, BadDataError):  # the latter, where only an execution's values could be wrong
-            continue
-        for index, dimensions in zip(operation.outputs, inferred):
-            if operands[index].dimensions != dimensions:
-                operands[index] = replace(operands[index], dimensions=dimensions)
-    return replace(subgraph, operands=tuple(operands))
 
 
 def referenced_model(model: Model, number: int) -> Model:

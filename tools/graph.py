@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hal.inference import with_inferred_dimensions
 from hal.model import Dimensions, Lifetime, Model, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments
 from hal.types import OperandType
 from hal.validation import validate_model
-from runtime.submodels import submodel, with_inferred_dimensions
+from runtime.submodels import submodel
 
 Array = NDArray[Any]
 

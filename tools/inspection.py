@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hal.inference import with_inferred_dimensions
 from hal.model import Lifetime, Model, Operand, Operation, Subgraph
 from hal.operand_rules import value_size
 from hal.operations.control_flow import CONTROL_FLOW
 from hal.operations.declaration import type_name
 from hal.validation import operation_name
-from runtime.submodels import with_inferred_dimensions
 from tools.explain.collect import macs
 
 _COMPUTED = (Lifetime.TEMPORARY_VARIABLE, Lifetime.SUBGRAPH_OUTPUT)

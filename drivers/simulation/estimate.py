@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from drivers.simulation.description import Level
 from hal.device import Cost
 from hal.errors import BadDataError
+from hal.inference import inferred
 from hal.model import Dimensions, Lifetime, Subgraph, byte_size
-from hal.operations import DECLARATIONS
 from hal.operations.control_flow import CONTROL_FLOW
 from hal.operations.declaration import UnknownValueError
 from hal.types import OperandType
@@ -94,20 +95,15 @@ def works(subgraph: Subgraph, shapes: Sequence[Dimensions]) -> tuple[Subgraph, l
     operands = list(subgraph.operands)
     for index, dimensions in zip(subgraph.inputs, shapes):
         operands[index] = replace(operands[index], dimensions=dimensions)
+    known, follows = inferred(replace(subgraph, operands=tuple(operands)))
     found: list[Workload | None] = []
-    for operation in subgraph.operations:
+    for operation, follow in zip(known.operations, follows):
         found.append(None)
-        if operation.type not in DECLARATIONS or operation.type in CONTROL_FLOW:
-            continue
-        declaration = DECLARATIONS[operation.type]
-        try:
-            bound = declaration.bind([operands[index] for index in operation.inputs])
-            for index, dimensions in zip(operation.outputs, declaration.infer(bound)):
-                operands[index] = replace(operands[index], dimensions=dimensions)
-            found[-1] = workload(operation, operands)
-        except (UnknownValueError, BadDataError):  # the latter: dimensions that will not fit; executing says so
-            continue
-    return replace(subgraph, operands=tuple(operands)), found
+        if follow and operation.type not in CONTROL_FLOW:
+            # What raises has dimensions that will not fit; executing says so.
+            with suppress(UnknownValueError, BadDataError):
+                found[-1] = workload(operation, known.operands)
+    return known, found
 
 
 def graph(subgraph: Subgraph, shapes: Sequence[Dimensions]) -> Graph | None:

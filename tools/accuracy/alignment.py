@@ -11,12 +11,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from hal.errors import BadDataError
+from hal.inference import with_inferred_dimensions
 from hal.model import Model, Operation, Subgraph, is_extension
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import UnknownValueError
 from hal.types import OperationType as O
 from hal.validation import operation_name
-from runtime.submodels import with_inferred_dimensions
 
 _CONVERTING = frozenset({O.QUANTIZE, O.DEQUANTIZE, O.CAST})
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hal.device import Device, Progress, Support
 from hal.errors import BadDataError
+from hal.inference import with_inferred_dimensions
 from hal.model import Lifetime, Model, Operand, Operation, Subgraph, is_extension
 from hal.operations.control_flow import CONTROL_FLOW
 from hal.operations.declaration import UnknownValueError, type_name
@@ -14,7 +15,6 @@ from hal.validation import operation_name
 from hal.workload import workload
 from runtime import plan as runtime_plan
 from runtime.planner import plan_model
-from runtime.submodels import with_inferred_dimensions
 from tools.explain.explanation import HOST, Answer, Branch, Explanation, Graph, Move, Node, Plan, Step
 
 _VALUES = frozenset({Lifetime.TEMPORARY_VARIABLE, Lifetime.SUBGRAPH_INPUT, Lifetime.SUBGRAPH_OUTPUT})

@@ -11,10 +11,10 @@ from drivers.engine.lowering import Builder, Weights
 from drivers.engine.numerics import EXACT
 from drivers.engine.support import refusals
 from hal.errors import BadDataError
+from hal.inference import with_inferred_dimensions
 from hal.model import Lifetime, Model, Operand, Subgraph, is_fully_specified, is_tensor
 from hal.operations.declaration import UnknownValueError
 from hal.workload import Workload, workload
-from runtime.submodels import with_inferred_dimensions
 from tools.inspection import inspect
 
 

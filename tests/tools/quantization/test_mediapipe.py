@@ -5,8 +5,8 @@ import pytest
 
 import nnhal
 from drivers.npu.device import NpuDevice
+from hal.inference import with_inferred_dimensions
 from hal.workload import workload
-from runtime.submodels import with_inferred_dimensions
 from tools import crops, probing, vision
 from tools.demo import _photo
 from tools.models import fetch_models
