@@ -5,7 +5,7 @@ For devices that have no processor to leave an operation to: what they take must
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from drivers.engine.lowering import LOWERINGS, ON_REFERENCE, Builder, NoLoweringError, Weights
 from drivers.engine.numerics import Numerics
@@ -16,10 +16,12 @@ from hal.operations.declaration import UnknownValueError, type_name
 from hal.types import OperandType, OperationType
 
 
-def refusals(model: Model, numerics: Numerics) -> list[str]:
+def refusals(model: Model, numerics: Numerics, own: Sequence[str] = ()) -> list[str]:
     """For each operation of a valid model's main subgraph why it can't be part of a program, "" where it can.
 
-    A reason is a sentence about "it", the operation, that says what would be taken.
+    A reason is a sentence about "it", the operation, that says what would be taken. ``own``: reasons that
+    the device has itself, by operation; where there is one, the engine need not lower the operation to
+    find another.
     """
     subgraph = model.main
     shapes = {
@@ -27,7 +29,11 @@ def refusals(model: Model, numerics: Numerics) -> list[str]:
         for index, operand in enumerate(subgraph.operands)
         if is_tensor(operand) and not operand.is_constant and is_fully_specified(operand.dimensions)
     }
-    return [_refusal(subgraph, operation, shapes, numerics) for operation in subgraph.operations]
+    reasons = own or [""] * len(subgraph.operations)
+    return [
+        reason or _refusal(subgraph, operation, shapes, numerics)
+        for reason, operation in zip(reasons, subgraph.operations)
+    ]
 
 
 def _refusal(subgraph: Subgraph, operation: Operation, shapes: dict[int, Dimensions], numerics: Numerics) -> str:

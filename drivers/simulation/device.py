@@ -49,6 +49,7 @@ from hal.errors import (
     ResourceExhaustedTransientError,
 )
 from hal.faults import FaultKind
+from hal.inference import with_inferred_dimensions
 from hal.model import Dimensions, Model, Operand, Operation, is_fully_specified, is_tensor
 from hal.operations.control_flow import DEFAULT_LOOP_TIMEOUT
 from hal.types import DeviceType, FeatureLevel, OperandType, OperationType, PreferenceCode
@@ -151,16 +152,14 @@ class SimulatedDevice(Device):
         by_rule = [self._rule(model, operation) for operation in model.main.operations]
         if self._reference_operations:
             return by_rule
-        return [rule or engine for rule, engine in zip(by_rule, refusals(model, self.numerics))]
+        return refusals(model, self.numerics, by_rule)
 
     def prepare_model(self, model: Model, options: PrepareOptions, progress: Progress) -> PreparedModel:
         """Lower the model, and estimate what an execution takes, as far as its inputs' dimensions are known."""
-        for index, support in enumerate(self.supported_operations(model, options.preference)):
-            if not support.supported:
+        for index, refusal in enumerate(self._refusals(replace(model, main=with_inferred_dimensions(model.main)))):
+            if refusal:
                 name = _operation_name(model.main.operations[index].type)
-                raise BadDataError(
-                    f"the device does not take operation {index} ({name}): {support.refusal}", operation=index
-                )
+                raise BadDataError(f"the device does not take operation {index} ({name}): {refusal}", operation=index)
         executable = Executable(model, self.threads, self.numerics)
         prepared = SimulatedPreparedModel(self, model, executable, options, progress)
         if options.cache is not None:
