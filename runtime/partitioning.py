@@ -7,8 +7,9 @@ The price of an assignment is the sum of
   from the producer's device into the host's memory, once,
 - for each tensor and each device other than its producer's that reads it: moving it from the host's memory
   to that device, once,
-- launching a device for each run of operations on it, when they are executed one after another in an order
-  that keeps few tensors alive (``execution_order``). Another order may have fewer runs; none is taken that has more.
+- launching a device for each run of operations on it, when they are executed one after another in an order that
+  keeps together what the same devices take (``execution_order``). Another order may have fewer runs; none is taken
+  that has more.
 
 Inputs of the whole start in the host's memory. What needs no moving (constants) is not a tensor here.
 
@@ -218,7 +219,13 @@ def _is_needless(margin: float, state: _Places, rival: _Places, moves: Sequence[
 
 
 def execution_order(tasks: Sequence[Task]) -> list[int]:
-    """The tasks in an order that keeps few tensors alive: the more one ends and the fewer it begins, the sooner."""
+    """The tasks in an order in which neighbours are taken by the same devices, and then few tensors are alive.
+
+    Of the tasks that are ready, the next one is taken by the most alike devices as the last; among those, the more
+    tensors one ends and the fewer it begins, the sooner. So what an accelerator refuses waits until the accelerator
+    has nothing more to do, instead of making it be launched again.
+    """
+    takers = [frozenset(device for device, own in enumerate(task.prices) if own is not None) for task in tasks]
     writers = {tensor: number for number, task in enumerate(tasks) for tensor in task.writes}
     waiting = [{writers[tensor] for tensor in task.reads if tensor in writers} for task in tasks]
     readers: list[list[int]] = [[] for _ in tasks]
@@ -232,10 +239,13 @@ def execution_order(tasks: Sequence[Task]) -> list[int]:
         ended = sum(1 for tensor in tasks[number].reads if tensor in writers and remaining[tensor] == 1)
         return begun - ended, number
 
+    def rank(number: int) -> tuple[int, int, int]:
+        return len(takers[number] ^ takers[order[-1]]) if order else 0, *growth(number)
+
     ready = [number for number, needed in enumerate(waiting) if not needed]
-    order = []
+    order: list[int] = []
     while ready:
-        number = min(ready, key=growth)
+        number = min(ready, key=rank)
         ready.remove(number)
         order.append(number)
         remaining.subtract(tasks[number].reads)

@@ -94,6 +94,11 @@ def crops(model: str, count: int, seed: int = 0) -> list[Sample]:
     return samples
 
 
+def portrait() -> Image:
+    """Grace Hopper's, which comes with matplotlib: the photograph that the demonstration is about."""
+    return _photo(_PORTRAITS[0])
+
+
 def _candidates(regions: str) -> Sequence[tuple[Image, Region]]:
     if regions == "people":
         return [(photo, vision.whole(photo)) for photo in map(_photo, _PEOPLE)]

@@ -156,6 +156,17 @@ def test_launching_counts_for_each_run_of_operations() -> None:
     assert price(Problem(tasks, free, frozenset({6}), (0.25, 0.5)), (0, 1, 0, 0, 0, 1)) == 10 + 2 * 0.25 + 2 * 0.5
 
 
+def test_what_a_device_refuses_waits_until_the_device_is_done() -> None:
+    """A network with three heads that end on the first device: the second one is launched once."""
+    body = [Task((9.0, 1.0), (number,), (number + 1,)) for number in range(9)]
+    heads = [Task((1.0, None), (3 * number,), (9 + number,)) for number in (1, 2, 3)]
+    tasks = (*body[:3], heads[0], *body[3:6], heads[1], *body[6:], heads[2])
+    moves = ((0.0, 0.1),) * 13
+    problem = Problem(tasks, moves, frozenset({10, 11, 12}), (0.0, 30.0))
+    assert partition(problem) == (1, 1, 1, 0) * 3
+    assert price(problem, (1, 1, 1, 0) * 3) == pytest.approx(9 + 3 + 4 * 0.1 + 30)
+
+
 def test_a_wide_graph_is_assigned_in_bounded_time() -> None:
     """Forty tensors alive at once, more than can be searched: still no worse than everything on one device."""
     rng = random.Random(5)
