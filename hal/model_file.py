@@ -1,14 +1,14 @@
 """Models in files, ``.nnhal``: small to read, however large the weights are.
 
-A file is a header of 64 bytes, the structure (``protos/nnhal/v1/file.proto``), and the constants of over
-128 bytes, each at a multiple of 64, to be mapped where they lie. ``docs/files.md`` has every byte.
+A file is a header of 64 bytes, the structure (``protos/nnhal/v1/file.proto``), deflated, and the constants of
+over a page, each at a multiple of 64, to be mapped where they lie. ``docs/files.md`` has every byte.
 
 What is checked when: opening a file proves header and structure by their SHA-256, and that the file has
-the size that they say. The constants are not read then, however large. Each has a SHA-256 of its own in
-the structure, and ``ModelFile.verify`` reads the constants and proves them; the runtime does so before a
-model is first compiled or saved, and ``nnhal info --verify`` on request. In between, a changed weight
-goes unnoticed by whoever reads the constants without asking. The digests notice damage; they don't
-stop a forger.
+the size that they say. Constants of up to a page are part of the structure. The others are not read then,
+however large. Each has a SHA-256 of its own in the structure, and ``ModelFile.verify`` reads them and
+proves them; the runtime does so before a model is first compiled or saved, and ``nnhal info --verify`` on
+request. In between, a changed weight goes unnoticed by whoever reads the constants without asking. The
+digests notice damage; they don't stop a forger.
 
 A file must not be changed in place while it is in use. Saving does not: it replaces the file, and who
 has the old one open keeps it. Reading a mapped constant from a file that was cut short ends the process
@@ -23,6 +23,7 @@ import os
 import stat
 import struct
 import weakref
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
@@ -40,22 +41,28 @@ from protos.nnhal.v1 import file_pb2, model_pb2
 MAGIC = b"\x89nnhal\r\n"
 """A file's first bytes. What takes it for text and converts its line ends makes them others."""
 
-VERSION = 1
-"""Of the format, as this module writes and reads it."""
+VERSION = 2
+"""Of the format, as this module writes it. It reads all from 1 on."""
 
-_HEADER = struct.Struct("<8sI4xQQ")
-"""Magic, format version, bytes of the structure, bytes of the constants. The SHA-256 follows."""
+MAPPED_ABOVE = 4096
+"""Bytes: larger constants are mapped where they lie. Memory is mapped by pages of as many bytes, so that smaller
+ones would seldom be left unread, and their digests, gaps and places take more room than they are worth."""
+
+_HEADER = struct.Struct("<8sIIQQ")
+"""Magic, format version, bytes of the structure, bytes it has deflated, bytes of the constants. The SHA-256 follows."""
 
 _DIGEST = hashlib.sha256().digest_size
 _FRONT = _HEADER.size + _DIGEST
 _LARGEST_STRUCTURE = 2**31 - 1  # protobuf's limit
+_PLAIN = 1
+"""The version whose structure is not deflated, with constants of up to ``INLINE_LIMIT`` in it."""
 _CHUNK = 1 << 20
 
 
 def save_model(path: str | os.PathLike[str], model: Model, metadata: Metadata) -> None:
     """Write a valid model into a file, which replaces what is there once it is complete; see ``saving``.
 
-    The same model gives the same bytes. Equal constants are there once.
+    The same model gives the same bytes, with the same zlib. Equal large constants are there once.
     """
     constants = _Constants()
     message = file_pb2.ModelFile(
@@ -64,18 +71,20 @@ def save_model(path: str | os.PathLike[str], model: Model, metadata: Metadata) -
         metadata=metadata_to_wire(metadata),
     )
     structure = message.SerializeToString(deterministic=True)
-    header = _HEADER.pack(MAGIC, VERSION, len(structure), constants.size)
-    structure += bytes(aligned(_FRONT + len(structure)) - _FRONT - len(structure))
+    deflated = zlib.compress(structure, zlib.Z_BEST_COMPRESSION)
+    header = _HEADER.pack(MAGIC, VERSION, len(structure), len(deflated), constants.size)
+    deflated += bytes(aligned(_FRONT + len(deflated)) - _FRONT - len(deflated))
     with saving(path) as file:
         file.write(header)
-        file.write(hashlib.sha256(header + structure).digest())
-        file.write(structure)
+        file.write(hashlib.sha256(header + deflated).digest())
+        file.write(deflated)
         constants.write(file)
 
 
 class ModelFile:
     """A file that is open: ``metadata``, and ``size``, ``structure_size`` and ``constants_size`` in bytes.
 
+    ``structure_size`` is what the structure takes up in the file, ``constants_size`` what constants outside it do.
     Raises ``BadDataError`` when it can't be read, is of another kind or format version, or is damaged.
     """
 
@@ -98,7 +107,7 @@ class ModelFile:
     def model(self, region: Region) -> Model:
         """The model, with its constants in ``region``, which maps all of the file.
 
-        Not validated. Constants are not read, but for small ones and those of type BOOL8. Raises
+        Not validated. Constants outside the structure are not read, but for those of type BOOL8. Raises
         ``BadDataError`` where the structure contradicts itself.
         """
         message = model_pb2.Model()
@@ -133,7 +142,7 @@ class ModelFile:
 
     @property
     def constants(self) -> int:
-        """How many constants have digests: all of over 128 bytes, equal ones counted once."""
+        """How many constants lie outside the structure and have digests of their own; equal ones count once."""
         return len(self._message.constants)
 
     def _read(self) -> None:
@@ -146,22 +155,25 @@ class ModelFile:
             raise BadDataError("it is not a .nnhal file")
         if len(front) < _FRONT:
             raise BadDataError(f"the file is damaged: its header has {len(front)} bytes of {_FRONT}")
-        _, version, self.structure_size, self.constants_size = _HEADER.unpack_from(front)
-        if version != VERSION:
+        _, version, inflated_size, self.structure_size, self.constants_size = _HEADER.unpack_from(front)
+        if not 1 <= version <= VERSION:
             newer = "written by a newer nnhal, or damaged" if version > VERSION else "damaged"
-            raise BadDataError(f"its format version is {version} and this nnhal reads {VERSION}: it is {newer}")
+            raise BadDataError(f"its format version is {version} and this nnhal reads 1 to {VERSION}: it is {newer}")
         self._start = aligned(_FRONT + self.structure_size)
         self._check_size(self.size)
-        if self.structure_size > _LARGEST_STRUCTURE:
-            raise BadDataError(f"the file is damaged: its structure has {self.structure_size} bytes")
-        structure = b"".join(self._chunks(_FRONT, self._start - _FRONT))
-        if hashlib.sha256(front[: _HEADER.size] + structure).digest() != front[_HEADER.size :]:
+        if max(self.structure_size, inflated_size) > _LARGEST_STRUCTURE:
+            raise BadDataError(f"the file is damaged: {_LARGEST_STRUCTURE} bytes are the most of a structure")
+        kept = b"".join(self._chunks(_FRONT, self._start - _FRONT))
+        if hashlib.sha256(front[: _HEADER.size] + kept).digest() != front[_HEADER.size :]:
             raise BadDataError("the file is damaged: the SHA-256 of its structure is another one")
+        structure = kept[: self.structure_size]
         try:
-            self._message = file_pb2.ModelFile.FromString(structure[: self.structure_size])
+            self._message = file_pb2.ModelFile.FromString(
+                structure if version == _PLAIN else _inflated(structure, inflated_size)
+            )
         except DecodeError as error:
             raise BadDataError("the file is damaged: its structure can't be decoded") from error
-        self._check_table()
+        self._check_table(INLINE_LIMIT if version == _PLAIN else MAPPED_ABOVE)
         self.metadata = metadata_from_wire(self._message.metadata)
 
     def _check_size(self, size: int) -> None:
@@ -170,10 +182,10 @@ class ModelFile:
             what = "has been cut short" if size < wanted else "goes on where it should end"
             raise BadDataError(f"the file is damaged: it has {size} bytes of {wanted}; it {what}")
 
-    def _check_table(self) -> None:
+    def _check_table(self, mapped_above: int) -> None:
         end = 0
         for each in self._message.constants:
-            if each.offset != aligned(end) or each.length <= INLINE_LIMIT or len(each.sha256) != _DIGEST:
+            if each.offset != aligned(end) or each.length <= mapped_above or len(each.sha256) != _DIGEST:
                 raise BadDataError("the file is damaged: its table of constants contradicts itself")
             end = each.offset + each.length
         if end != self.constants_size:
@@ -209,16 +221,30 @@ class ModelFile:
         return f"the constant at byte {self._start + constant.offset}"
 
 
+def _inflated(deflated: bytes, size: int) -> bytes:
+    """A structure of ``size`` bytes; ``BadDataError`` where it is none, before it takes up more memory than that."""
+    engine = zlib.decompressobj()
+    try:
+        structure = engine.decompress(deflated, size + 1)
+    except zlib.error as error:
+        raise BadDataError("the file is damaged: its structure can't be inflated") from error
+    if len(structure) != size or not engine.eof or engine.unused_data:
+        raise BadDataError("the file is damaged: its structure is not as large as its header says")
+    return structure
+
+
 @dataclass
 class _Constants:
-    """The constants of a file that is being written: each as it lies in memory, and the table that names them."""
+    """The large constants of a file that is being written, each as it lies in memory, and their table."""
 
     table: list[file_pb2.Constant] = field(default_factory=list)
     size: int = 0
     _data: list[Bytes] = field(default_factory=list)
     _places: dict[bytes, Location] = field(default_factory=dict)
 
-    def place(self, data: Bytes, _: Location | None) -> Location:
+    def place(self, data: Bytes, _: Location | None) -> Location | None:
+        if data.size <= MAPPED_ABOVE:
+            return None
         digest = hashlib.sha256(data.data).digest()
         if digest not in self._places:
             offset = aligned(self.size)
@@ -248,7 +274,7 @@ def _subgraph(subgraph: Subgraph) -> Subgraph:
 def _operand(operand: Operand) -> Operand:
     if operand.value is None:
         return operand
-    is_large = operand.value.nbytes > INLINE_LIMIT
+    is_large = operand.value.nbytes > MAPPED_ABOVE
     lifetime = Lifetime.CONSTANT_REFERENCE if is_large else Lifetime.CONSTANT_COPY
     return replace(operand, lifetime=lifetime, location=None)
 

@@ -57,10 +57,7 @@ class Graph:
     """
 
     def __init__(self, subgraph: Subgraph) -> None:
-        self.operands = [
-            known if operand.lifetime is Lifetime.TEMPORARY_VARIABLE else operand
-            for operand, known in zip(subgraph.operands, with_inferred_dimensions(subgraph).operands)
-        ]
+        self.operands = list(_inferred(subgraph).operands)
         self.inputs = subgraph.inputs
         self.outputs = subgraph.outputs
         self._operations: dict[Operation, None] = {}
@@ -212,12 +209,13 @@ class Graph:
         def numbered(indexes: Sequence[int]) -> tuple[int, ...]:
             return tuple(numbers[index] for index in indexes)
 
-        return Subgraph(
+        subgraph = Subgraph(
             tuple(self.operands[index] for index in numbers),
             tuple(Operation(each.type, numbered(each.inputs), numbered(each.outputs)) for each in operations),
             numbered(self.inputs),
             numbered(self.outputs),
         )
+        return _inferred(subgraph)
 
     def _insert(self, operation: Operation) -> None:
         self._operations[operation] = None
@@ -227,6 +225,15 @@ class Graph:
             self._producers[index] = operation
         for index in operation.inputs:
             self._readers.setdefault(index, {})[operation] = None
+
+
+def _inferred(subgraph: Subgraph) -> Subgraph:
+    """The subgraph with the dimensions of temporaries that follow from the rest of it."""
+    operands = (
+        known if operand.lifetime is Lifetime.TEMPORARY_VARIABLE else operand
+        for operand, known in zip(subgraph.operands, with_inferred_dimensions(subgraph).operands)
+    )
+    return replace(subgraph, operands=tuple(operands))
 
 
 def _indexes(operations: Sequence[Operation]) -> Iterator[int]:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 from hal.errors import BadDataError
 from hal.memory import ALIGNMENT, Folder, Region
 from hal.metadata import Metadata, Preprocessing
-from hal.model import Lifetime, Model, Operand, Operation, Subgraph
-from hal.model_file import MAGIC, VERSION, ModelFile, save_model
+from hal.model import Lifetime, Location, Model, Operand, Operation, Subgraph
+from hal.model_file import MAGIC, MAPPED_ABOVE, VERSION, ModelFile, save_model
 from hal.types import OperandType, OperationType
 from hal.validation import validate_model
-from hal.wire import INLINE_LIMIT
+from hal.wire import INLINE_LIMIT, model_to_wire
 from protos.nnhal.v1 import file_pb2
 from tests.hal.strategies import models
 from tests.support import constant
@@ -43,20 +44,25 @@ def read(path, folder):
     return file.model(Region.from_descriptor(folder, file.descriptor, file.size, writable=False))
 
 
-def weights(seed, rows=3):
-    return np.random.default_rng(seed).standard_normal((rows, 21), np.float32)
+SHAPE = (9, 115)
+SIZE = 9 * 115 * 4
+assert MAPPED_ABOVE < SIZE < MAPPED_ABOVE + ALIGNMENT
+
+
+def weights(seed, shape=SHAPE):
+    return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
 def network(*constants):
     """x + each of the constants, one after the other."""
-    operands = [Operand(OperandType.TENSOR_FLOAT32, (3, 21), lifetime=Lifetime.SUBGRAPH_INPUT), constant(0)]
+    operands = [Operand(OperandType.TENSOR_FLOAT32, SHAPE, lifetime=Lifetime.SUBGRAPH_INPUT), constant(0)]
     operations = []
     for value in constants:
         before = 0 if not operations else operations[-1].outputs[0]
-        operands += [constant(value), Operand(OperandType.TENSOR_FLOAT32, (3, 21))]
+        operands += [constant(value), Operand(OperandType.TENSOR_FLOAT32, SHAPE)]
         operations.append(Operation(OperationType.ADD, (before, len(operands) - 2, 1), (len(operands) - 1,)))
     last = operations[-1].outputs[0]
-    operands[last] = Operand(OperandType.TENSOR_FLOAT32, (3, 21), lifetime=Lifetime.SUBGRAPH_OUTPUT)
+    operands[last] = Operand(OperandType.TENSOR_FLOAT32, SHAPE, lifetime=Lifetime.SUBGRAPH_OUTPUT)
     model = Model(Subgraph(tuple(operands), tuple(operations), (0,), (last,)))
     validate_model(model)
     return model
@@ -64,11 +70,11 @@ def network(*constants):
 
 @pytest.fixture(scope="module")
 def intact(path):
-    """A file's bytes, its structure's size, and where its constants begin."""
+    """A file's bytes, its structure, and where its constants begin."""
     save_model(path, network(weights(1), weights(2)), METADATA)
     content = path.read_bytes()
-    structure, constants = struct.unpack_from("<QQ", content, 16)
-    return content, structure, len(content) - constants
+    deflated, constants = struct.unpack_from("<QQ", content, 16)
+    return content, zlib.decompress(content[HEADER : HEADER + deflated]), len(content) - constants
 
 
 def comparable(model, *, region=None):
@@ -79,7 +85,7 @@ def comparable(model, *, region=None):
         lifetime = None if operand.is_constant else operand.lifetime
         facts = (operand.type, operand.dimensions, operand.scale, operand.zero_point, operand.per_channel)
         if region is not None and operand.is_constant:
-            large = operand.value.nbytes > INLINE_LIMIT
+            large = operand.value.nbytes > MAPPED_ABOVE
             assert operand.lifetime is (Lifetime.CONSTANT_REFERENCE if large else Lifetime.CONSTANT_COPY)
             assert (operand.location is not None) == large
             assert not operand.value.flags.writeable
@@ -121,10 +127,10 @@ def test_large_constants_lie_aligned_in_the_file_and_are_mapped(path, folder):
 def test_large_integers_are_mapped_too(path, folder):
     value = Operand(
         OperandType.TENSOR_QUANT8_ASYMM,
-        (500,),
+        (5000,),
         0.5,
         lifetime=Lifetime.CONSTANT_COPY,
-        value=np.arange(500).astype(np.uint8),
+        value=np.arange(5000).astype(np.uint8),
     )
     save_model(path, Model(Subgraph((value,), (), (), ())), Metadata())
     file = ModelFile(path)
@@ -136,10 +142,27 @@ def test_equal_constants_are_there_once(path, folder):
     save_model(path, network(weights(1), weights(2), weights(1)), Metadata())
     file = ModelFile(path)
     assert file.constants == 2
-    assert file.constants_size == 256 + 252
+    assert file.constants_size == -(-SIZE // ALIGNMENT) * ALIGNMENT + SIZE
     model = read(path, folder)
     first, second, third = (model.main.operands[index] for index in (2, 4, 6))
     assert first.location == third.location != second.location
+
+
+def test_constants_of_up_to_a_page_take_no_room_beside_the_structure(path, folder):
+    values = [weights(1, SHAPE[1:]), weights(2, (MAPPED_ABOVE // 4,)), weights(3, (MAPPED_ABOVE // 4 + 1,))]
+    operands = [constant(value) for value in values]
+    save_model(path, Model(Subgraph(tuple(operands), (), (), ())), Metadata())
+    file = ModelFile(path)
+    assert (file.constants, file.constants_size) == (1, MAPPED_ABOVE + 4)
+    assert [operand.location is None for operand in read(path, folder).main.operands] == [True, True, False]
+
+
+def test_what_repeats_in_a_structure_takes_little_room(path):
+    """Many operands that differ in little, as those of deep networks do."""
+    save_model(path, network(weights(1)), Metadata())
+    short = ModelFile(path).structure_size
+    save_model(path, network(*[weights(1)] * 200), Metadata())
+    assert ModelFile(path).structure_size < short + 200 * 12
 
 
 def test_the_same_model_gives_the_same_bytes(path, intact):
@@ -150,9 +173,11 @@ def test_the_same_model_gives_the_same_bytes(path, intact):
 def test_the_file_begins_as_documented(intact):
     content, structure, start = intact
     assert content[:8] == MAGIC == b"\x89nnhal\r\n"
-    assert struct.unpack_from("<I", content, 8) == (VERSION,) == (1,)
-    assert start == -(-(HEADER + structure) // 64) * 64
-    message = file_pb2.ModelFile.FromString(content[HEADER : HEADER + structure])
+    assert struct.unpack_from("<I", content, 8) == (VERSION,) == (2,)
+    inflated, deflated = struct.unpack_from("<IQ", content, 12)
+    assert start == -(-(HEADER + deflated) // 64) * 64
+    assert inflated == len(structure)
+    message = file_pb2.ModelFile.FromString(structure)
     assert message.metadata.name == "small"
     assert content[32:64] == hashlib.sha256(content[:32] + content[64:start]).digest()
     for entry in message.constants:
@@ -206,24 +231,71 @@ def test_a_file_with_more_at_its_end_is_refused(path, intact, rest):
 
 def forged(content, version=VERSION):
     """The file with its header's digest made right again."""
-    structure, constants = struct.unpack_from("<QQ", content, 16)
-    header = struct.pack("<8sI4xQQ", MAGIC, version, structure, constants)
-    end = -(-(HEADER + structure) // 64) * 64
+    inflated, deflated, constants = struct.unpack_from("<IQQ", content, 12)
+    header = struct.pack("<8sIIQQ", MAGIC, version, inflated, deflated, constants)
+    end = -(-(HEADER + deflated) // 64) * 64
     return header + hashlib.sha256(header + content[HEADER:end]).digest() + content[HEADER:]
+
+
+def assembled(kept, constants, *, version=VERSION, inflated=0):
+    """A file whose header fits the structure as it is kept, and the constants."""
+    header = struct.pack("<8sIIQQ", MAGIC, version, inflated, len(kept), len(constants))
+    kept += bytes(-(HEADER + len(kept)) % 64)
+    return header + hashlib.sha256(header + kept).digest() + kept + constants
 
 
 def with_structure(intact, message):
     """A sound file but for what its structure says."""
     content, _, start = intact
     body = message if isinstance(message, bytes) else message.SerializeToString()
-    header = struct.pack("<8sI4xQQ", MAGIC, VERSION, len(body), len(content) - start)
-    body += bytes(-(HEADER + len(body)) % 64)
-    return header + hashlib.sha256(header + body).digest() + body + content[start:]
+    return assembled(zlib.compress(body), content[start:], inflated=len(body))
 
 
 def test_newer_files_are_refused_as_such(path, intact):
-    path.write_bytes(forged(intact[0], version=2))
-    with pytest.raises(BadDataError, match="format version is 2 and this nnhal reads 1: it is written by a newer"):
+    path.write_bytes(forged(intact[0], version=3))
+    with pytest.raises(BadDataError, match="format version is 3 and this nnhal reads 1 to 2: it is written by a newer"):
+        ModelFile(path)
+
+
+def test_there_was_no_version_before_the_first(path, intact):
+    path.write_bytes(forged(intact[0], version=0))
+    with pytest.raises(BadDataError, match="format version is 0 and this nnhal reads 1 to 2: it is damaged"):
+        ModelFile(path)
+
+
+def test_files_of_version_1_are_still_read(path, folder):
+    """Their structure is not deflated, and constants of over 128 bytes lie outside it."""
+    value = weights(1, (3, 21))
+    small = weights(2, (INLINE_LIMIT // 4,))
+    model = Model(Subgraph((constant(value), constant(small)), (), (), ()))
+    place = Location("", 0, value.nbytes)
+    message = file_pb2.ModelFile(model=model_to_wire(model, lambda data, _: place))
+    message.model.main.operands[0].lifetime = Lifetime.CONSTANT_REFERENCE
+    message.constants.add(offset=0, length=value.nbytes, sha256=hashlib.sha256(value.tobytes()).digest())
+    path.write_bytes(assembled(message.SerializeToString(), value.tobytes(), version=1))
+    file = ModelFile(path)
+    file.verify()
+    assert file.constants == 1
+    for operand, expected in zip(read(path, folder).main.operands, (value, small)):
+        np.testing.assert_array_equal(operand.value, expected)
+
+
+@pytest.mark.parametrize(
+    ("keep", "inflated", "reason"),
+    [
+        (lambda body: zlib.compress(body), -1, "not as large as its header says"),
+        (lambda body: zlib.compress(body), 1, "not as large as its header says"),
+        (lambda body: zlib.compress(body)[:-1], 0, "not as large as its header says"),
+        (lambda body: zlib.compress(body) + b"\0", 0, "not as large as its header says"),
+        (lambda body: zlib.compress(body + bytes(1 << 24)), 0, "not as large as its header says"),
+        (lambda body: body, 0, "can't be inflated"),
+        (lambda body: b"", 0, "not as large as its header says"),
+    ],
+)
+def test_structures_that_do_not_inflate_to_what_the_header_says(path, intact, keep, inflated, reason):
+    content, structure, start = intact
+    path.write_bytes(assembled(keep(structure), content[start:], inflated=len(structure) + inflated))
+    with pytest.raises(BadDataError, match=f"damaged: its structure .*{reason}"):
         ModelFile(path)
 
 
@@ -234,7 +306,7 @@ def test_newer_files_are_refused_as_such(path, intact):
         (b"\x1c\0\0\0TFL3" + bytes(100), r"is not a \.nnhal file"),
         (b"\x89nnhal\n" + bytes(100), r"is not a \.nnhal file"),
         (MAGIC, "its header has 8 bytes of 64"),
-        (MAGIC + struct.pack("<I4xQQ", 1, 2**63, 2**63) + bytes(32), "cut short"),
+        (MAGIC + struct.pack("<I4xQQ", VERSION, 2**63, 2**63) + bytes(32), "cut short"),
     ],
 )
 def test_foreign_files(path, content, reason):
@@ -279,14 +351,13 @@ def changed_constants(change):
             lambda message: setattr(message.model.main.operands[2].location.shared, "region", "app-1-a/r0"),
             "operand 2 is a constant that it does not have",
         ),
-        (lambda message: message.model.main.operands[2].dimensions.append(2), "operand 2: its value has 252 bytes"),
+        (lambda message: message.model.main.operands[2].dimensions.append(2), f"operand 2: its value has {SIZE} bytes"),
         (lambda message: setattr(message.model.main.operands[2], "type", 99), "operand type 99 is unknown"),
         (lambda message: setattr(message.metadata.preprocessing, "fit", 9), "preprocessing is unknown"),
     ],
 )
 def test_structures_that_contradict_themselves(path, folder, intact, change, reason):
-    content, structure, _ = intact
-    message = file_pb2.ModelFile.FromString(content[HEADER : HEADER + structure])
+    message = file_pb2.ModelFile.FromString(intact[1])
     change(message)
     path.write_bytes(with_structure(intact, message))
     with pytest.raises(BadDataError, match=reason):
@@ -295,8 +366,7 @@ def test_structures_that_contradict_themselves(path, folder, intact, change, rea
 
 @given(st.data())
 def test_forged_structures_never_do_worse_than_being_refused(path, folder, intact, data):
-    content, structure, _ = intact
-    body = bytearray(content[HEADER : HEADER + structure])
+    body = bytearray(intact[1])
     for place in data.draw(st.lists(st.integers(0, len(body) - 1), min_size=1, max_size=8)):
         body[place] = data.draw(st.integers(0, 255))
     cut = data.draw(st.none() | st.integers(0, len(body)))
@@ -331,10 +401,11 @@ def test_opening_reads_no_constant(path, folder):
         operand.location.shared.offset = number * size
         operand.location.shared.length = size
     structure = body.SerializeToString()
-    header = struct.pack("<8sI4xQQ", MAGIC, VERSION, len(structure), count * size)
-    structure += bytes(-(HEADER + len(structure)) % 64)
-    path.write_bytes(header + hashlib.sha256(header + structure).digest() + structure)
-    os.truncate(path, HEADER + len(structure) + count * size)
+    kept = zlib.compress(structure)
+    header = struct.pack("<8sIIQQ", MAGIC, VERSION, len(structure), len(kept), count * size)
+    kept += bytes(-(HEADER + len(kept)) % 64)
+    path.write_bytes(header + hashlib.sha256(header + kept).digest() + kept)
+    os.truncate(path, HEADER + len(kept) + count * size)
     model = read(path, folder)
     assert sum(operand.value.nbytes for operand in model.main.operands) == count * size
     path.unlink()

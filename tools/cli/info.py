@@ -159,7 +159,8 @@ def _summary(facts: dict[str, Any], inspected: Inspection) -> list[tuple[str, st
     if facts["extensions"]:
         lines.append(("extensions", ", ".join(facts["extensions"])))
     if facts["verified_constants"] is not None:
-        lines.append(("verified", f"{facts['verified_constants']} constants of over 128 bytes are what was saved"))
+        count = facts["verified_constants"]
+        lines.append(("verified", f"the structure and {count} constants beside it are what was saved"))
     for name, value in (facts["metadata"] or {}).items():
         if name == "preprocessing" and value is not None:
             value = ", ".join(f"{key} {_told(each)}" for key, each in value.items())

@@ -134,7 +134,7 @@ def _print(path: Path, written: Path, report: Report) -> None:
     left = [[str(number), name, reason] for number, (name, reason) in enumerate(report.operations) if reason]
     if left:
         output.print_table("Operations that stay float", ["operation", "type", "why"], left)
-    if report.mixed is not None:
+    if report.mixed is not None and report.mixed.sensitivities:
         output.print_table(
             "Operations by what leaving each float would give",
             ["operation", "type", "SQNR, dB"],

@@ -13,6 +13,7 @@ CAST; no convolution, product or elementwise operation takes them.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -115,6 +116,10 @@ def quantize(
         ("kind of edges", edges, _EDGES),
     ):
         _check_known(name, value, known)
+    if budget is not None and not (isinstance(budget, (int, float)) and math.isfinite(budget)):
+        raise BadDataError(f"the error budget is {budget!r}; it must be a number of decibels")
+    if isinstance(exclude, str) or not isinstance(exclude, Iterable):
+        raise BadDataError(f"exclude is {exclude!r}; it must be a list of operations' numbers and types")
     model.verify()
     canonical = model.canonical
     if scheme in _STATIC:

@@ -14,6 +14,7 @@ from hal.types import OperationType as O
 from tools.graph import Edit, Graph
 
 _SINGLE, _HALF = OperandType.TENSOR_FLOAT32, OperandType.TENSOR_FLOAT16
+_CONVERSIONS = {O.QUANTIZE, O.DEQUANTIZE}
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -25,8 +26,8 @@ def in_float16(model: Model) -> Model:
     edit = Edit(model)
     graph = edit.graphs[0]
     halving = _Halving(graph)
-    halved = [halving.halve(operation) for operation in graph.operations]
-    if not any(halved):
+    halved = [operation.type for operation in graph.operations if halving.halve(operation)]
+    if not set(halved) - _CONVERSIONS:
         raise BadDataError("the model has nothing to quantise: no operation computes in float32 that could in float16")
     halving.connect()
     return edit.finish()

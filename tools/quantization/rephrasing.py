@@ -2,7 +2,8 @@
 
 FULLY_CONNECTED as CONV_2D of one pixel, whose weights may have a scale for each channel. MEAN over a small
 picture as DEPTHWISE_CONV_2D, whose result need not have the scale of what it reads, which is far too coarse
-for means. AVERAGE_POOL_2D of a whole picture is a MEAN too, which devices take of larger ones.
+for means. AVERAGE_POOL_2D of a whole picture is a MEAN too, which devices take of larger ones. Weights that the
+model itself unpacks are constants again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from hal.operations.declaration import integers
 from hal.types import FuseCode, OperandType, PaddingCode
 from hal.types import OperationType as O
 from tools.graph import Edit, Graph
+from tools.optimization.passes.constants import folded
 from tools.quantization.rules import FLOATS
+
+_UNPACKING = frozenset({O.DEQUANTIZE, O.DENSIFY})
 
 _LARGEST_WINDOW = 64
 """Pixels: the convolution has a weight for each of them and each channel."""
@@ -29,6 +33,9 @@ def rephrased(model: Model, *, per_channel: bool) -> Model:
     """
     edit = Edit(model)
     graph = edit.graphs[0]
+    for operation in graph.operations:
+        if operation.type in _UNPACKING:
+            folded(graph, operation, math.inf)
     for operation in graph.operations:
         if operation.type == O.FULLY_CONNECTED and per_channel:
             _fully_connected(graph, operation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from hal.metadata import Preprocessing
 from hal.model import Operand
 from hal.operand_rules import merge
 from tools.images import SUFFIXES, read_image
-from tools.samples import Sample, read_samples
+from tools.samples import Array, Sample, read_samples
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def read(
@@ -46,22 +49,43 @@ def checked(samples: Sequence[Sample], operands: Sequence[Operand]) -> list[Samp
 
     Raises ``BadDataError`` for those that are not.
     """
-    found = list(samples)
+    found = _listed("the samples are", samples)
     if not found:
         raise BadDataError("there are no samples: give some, 32 or more, of what the model is going to see")
     return [_checked(number, sample, operands) for number, sample in enumerate(found)]
 
 
 def _checked(number: int, sample: Sample, operands: Sequence[Operand]) -> Sample:
-    if len(sample) != len(operands):
-        raise BadDataError(f"sample {number} has {len(sample)} arrays; the model has {len(operands)} inputs")
-    arrays = [np.asarray(value) for value in sample]
-    for position, (array, operand) in enumerate(zip(arrays, operands)):
-        name = f"input {position} of sample {number}"
-        if merge(operand.dimensions, array.shape) is None or 0 in array.shape:
-            raise BadDataError(f"{name} has shape {list(array.shape)}; it must be {list(operand.dimensions)}")
-        if array.dtype.kind not in "fiub":
-            raise BadDataError(f"{name} is {array.dtype}; it must be numbers")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise BadDataError(f"{name} has NaN or infinite values; samples must be finite")
-    return arrays
+    arrays = _listed(f"sample {number} is", sample)
+    if len(arrays) != len(operands):
+        raise BadDataError(f"sample {number} has {len(arrays)} arrays; the model has {len(operands)} inputs")
+    return [
+        _fitting(f"input {position} of sample {number}", value, operand)
+        for position, (value, operand) in enumerate(zip(arrays, operands))
+    ]
+
+
+def _listed(what: str, values: Any) -> list[Any]:
+    """The values as a list; ``BadDataError`` where they are none, as of a caller who forgot a pair of brackets."""
+    try:
+        return list(values)
+    except TypeError:
+        raise BadDataError(
+            f"{what} {values!r}; samples must be a list that has for each a list of an array for each input"
+        ) from None
+
+
+def _fitting(name: str, value: Any, operand: Operand) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise BadDataError(f"{name} is no array: its rows differ in length") from error
+    if merge(operand.dimensions, array.shape) is None or 0 in array.shape:
+        raise BadDataError(f"{name} has shape {list(array.shape)}; it must be {list(operand.dimensions)}")
+    if array.dtype.kind not in "fiub":
+        raise BadDataError(f"{name} is {array.dtype}; it must be numbers")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise BadDataError(f"{name} has NaN or infinite values; samples must be finite")
+    if np.abs(array.astype(np.float64)).max() > _LARGEST:
+        raise BadDataError(f"{name} has values of more than {_LARGEST:.4g}, which float32 does not have")
+    return array

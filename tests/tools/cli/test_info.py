@@ -97,7 +97,7 @@ def test_other_formats_can_not_be_verified(nnhal, models):
     [
         (b"", "is not a model that nnhal can read: it must be a .nnhal or a TFLite file"),
         (b"\x89nnhal\r\n", "its header has 8 bytes of 64"),
-        (b"\x89nnhal\r\n\x02" + bytes(100), "its format version is 2 and this nnhal reads 1"),
+        (b"\x89nnhal\r\n\x03" + bytes(100), "its format version is 3 and this nnhal reads 1 to 2"),
     ],
 )
 def test_files_that_are_no_models(nnhal, tmp_path, content, reason):

@@ -25,8 +25,8 @@ def batch_normalized():
     network = Network()
     y = network.apply(O.PAD, network.input(1, 3, 8, 8), np.array([[0, 0], [0, 0], [0, 1], [0, 1]], np.int32))
     y = network.apply(O.TRANSPOSE, y, TO_NHWC)
-    filters = network.constant(generator.normal(size=(4, 3, 3, 3)), Operand(T.TENSOR_FLOAT16))
-    filters = network.apply(O.CAST, filters, like=Operand(T.TENSOR_FLOAT32))
+    filters = network.constant(generator.normal(size=(4, 3, 3, 3)), Operand(T.TENSOR_FLOAT32))
+    filters = network.apply(O.TRANSPOSE, filters, TO_NHWC)
     y = network.apply(O.CONV_2D, y, filters, np.zeros(4, np.float32), 2, 2, 2, 0)
     y = network.apply(O.TRANSPOSE, y, TO_NCHW)
     for operation in (O.MUL, O.ADD):

@@ -1,5 +1,8 @@
 """Static quantisation, through the API that people call."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -14,7 +17,9 @@ from runtime.model import Model
 from tests.networks import Network
 from tests.tools.quantization.networks import RELU6, SAME, convolution, depthwise, random, residual, samples, unbalanced
 from tools.deviation import deviation
-from tools.quantization import quantize
+from tools.graph import Edit
+from tools.quantization import SCHEMES, quantize
+from tools.quantization.weights import symmetric
 from tools.samples import real, stored
 
 CONVERTING = {O.QUANTIZE, O.DEQUANTIZE}
@@ -216,8 +221,20 @@ def test_an_impossible_budget_is_refused_in_words():
     ("given", "sentence"),
     [
         ([], "there are no samples"),
+        (iter(()), "there are no samples"),
+        (None, "the samples are None; samples must be a list"),
+        ([None], "sample 0 is None; samples must be a list"),
+        (np.zeros((4, 1, 8, 8, 3)), r"input 0 of sample 0 has shape \[8, 8, 3\]; it must be \[1, 8, 8, 3\]"),
+        ([[np.zeros((1, 8, 8, 3))], [np.zeros((2, 8, 8, 3))]], r"input 0 of sample 1 has shape \[2, 8, 8, 3\]"),
+        ([[np.zeros((0, 8, 8, 3))]], r"has shape \[0, 8, 8, 3\]"),
         ([[np.zeros((1, 8, 8))]], r"input 0 of sample 0 has shape \[1, 8, 8\]; it must be \[1, 8, 8, 3\]"),
         ([[np.full((1, 8, 8, 3), np.nan)]], "input 0 of sample 0 has NaN or infinite values"),
+        (
+            [[np.zeros((1, 8, 8, 3))], [np.where(np.arange(192) == 100, np.inf, 0).reshape(1, 8, 8, 3)]],
+            "input 0 of sample 1 has NaN or infinite values",
+        ),
+        ([[np.full((1, 8, 8, 3), 1e300)]], "has values of more than 3.403e.38, which float32 does not have"),
+        ([[[[1, 2], [3]]]], "input 0 of sample 0 is no array: its rows differ in length"),
         ([[np.zeros((1, 8, 8, 3))] * 2], "sample 0 has 2 arrays; the model has 1 inputs"),
         ([[np.full((1, 8, 8, 3), "x")]], "it must be numbers"),
     ],
@@ -236,6 +253,57 @@ def test_a_model_without_anything_to_quantise_is_refused():
         quantised(model, samples(2, 2, 3))
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("edges", ["float", "quantised"])
+def test_a_model_that_is_quantised_already_is_refused(scheme, edges):
+    given = samples(2, 1, 8, 8, 3)
+    done, _ = quantize(Model.from_canonical(residual()), given, edges=edges)
+    with pytest.raises(BadDataError, match="the model has nothing to quantise"):
+        quantize(done, given, scheme=scheme)
+
+
+def test_a_model_with_nothing_left_to_quantise_is_refused():
+    with pytest.raises(BadDataError, match="nothing to quantise; ADD: it is left float, as asked for"):
+        quantised(residual(), samples(2, 1, 8, 8, 3), exclude=["ADD", "CONV_2D", "DEPTHWISE_CONV_2D"])
+
+
+def test_weights_that_the_model_unpacks_are_quantised_as_others_are():
+    model, inputs = residual(), samples(4, 1, 8, 8, 3)
+    edit = Edit(model)
+    (graph,) = edit.graphs
+    first = graph.operations[0]
+    packed = symmetric(graph.value(first.inputs[1]), 0, T.TENSOR_QUANT8_ASYMM_SIGNED, per_channel=True).operand
+    unpacked = graph.add_temporary(graph.operands[first.inputs[1]], packed.dimensions)
+    graph.add(O.DEQUANTIZE, [graph.add_operand(packed)], [unpacked])
+    graph.replace(first, graph.with_argument(first, "filter", unpacked))
+    out = quantised(edit.finish(), inputs)
+    assert types(out) == types(quantised(model, inputs))
+    assert sqnr(model, out, inputs)[0] > 25
+
+
+def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path):
+    """Full for a process that may write files of 256 bytes at most."""
+    path = tmp_path / "model.nnhal"
+    path.write_bytes(b"old")
+    program = f"""
+import resource
+from hal.errors import OpFailedError
+from runtime.model import Model
+from tests.tools.quantization.networks import residual, samples
+from tools.quantization import quantize
+result, _ = quantize(Model.from_canonical(residual()), samples(2, 1, 8, 8, 3))
+resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256))
+try:
+    result.save({str(path)!r})
+except OpFailedError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=True)
+    assert done.stdout == f"{path} can't be written: File too large\n"
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_values_that_become_infinite_inside_are_refused():
     network = Network()
     grown = network.apply(O.MUL, network.input(1, 4), np.float32([1e30]), FuseCode.NONE)
@@ -252,6 +320,10 @@ def test_values_that_become_infinite_inside_are_refused():
         ({"weights": "per-row"}, "there is no kind of weights 'per-row'"),
         ({"exclude": ["CONV"]}, "has no operation CONV to leave float"),
         ({"exclude": [99]}, "has no operation 99 to leave float"),
+        ({"exclude": "ADD"}, "exclude is 'ADD'; it must be a list"),
+        ({"exclude": 1}, "exclude is 1; it must be a list"),
+        ({"budget": float("nan")}, "the error budget is nan; it must be a number of decibels"),
+        ({"budget": "much"}, "the error budget is 'much'; it must be a number of decibels"),
     ],
 )
 def test_options_that_can_t_be_are_refused(options, sentence):

@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hal.model import Lifetime, Operand, PerChannelQuantization
 from hal.types import OperandType as T
 from hal.types import OperationType as O
+from hal.wire import model_to_wire
 from tests.networks import Network
 from tests.support import FLOAT
+from tests.tools.optimization.random_models import DATA_TYPES, random_model
+from tools.graph import Edit
 from tools.optimization.optimizer import optimized
 
 
@@ -36,11 +41,66 @@ def test_a_computed_shape_makes_dimensions_known():
         Operand(T.TENSOR_QUANT8_SYMM_PER_CHANNEL, per_channel=PerChannelQuantization(1, (0.5, 0.25))),
     ],
 )
-def test_weights_are_dequantized(improved, like):
+def test_small_weights_stay_small(improved, like):
     network = Network()
-    weights = network.apply(O.DEQUANTIZE, network.constant([[1, 2], [3, 4]], like), like=Operand(FLOAT))
-    y = network.apply(O.FULLY_CONNECTED, network.input(3, 2), weights, np.zeros(2, np.float32), 0)
-    assert improved(network.model(y), "constants", "dead") == ["FULLY_CONNECTED"]
+    weights = network.apply(O.DEQUANTIZE, network.constant(np.ones((3, 2)), like), like=Operand(FLOAT))
+    y = network.apply(O.FULLY_CONNECTED, network.input(3, 2), weights, np.zeros(3, np.float32), 0)
+    assert improved(network.model(y), "constants") == ["DEQUANTIZE", "FULLY_CONNECTED"]
+
+
+def test_a_constant_that_something_else_reads_does_not_count(improved):
+    network = Network()
+    x = network.input(2, 3)
+    shared = network.constant(np.ones((2, 3), np.float32))
+    y = network.apply(O.ADD, network.apply(O.ADD, x, shared, 0), network.apply(O.NEG, shared), 0)
+    assert improved(network.model(y), "constants") == ["ADD", "NEG", "ADD"]
+
+
+def check_folding_makes_nothing_larger(model):
+    """In bytes of constants, but for the 4 that may replace an operation, and in bytes of the model as it is sent."""
+    better, report = optimized(model, ["constants"])
+    (step,) = report.steps
+    assert step.changes == report.before.operations - report.after.operations
+    assert report.after.constant_bytes <= report.before.constant_bytes + 4 * step.changes
+    known = Edit(model).finish()  # with the dimensions that editing fills in
+    before, after = (model_to_wire(each, lambda *_: None).ByteSize() for each in (known, better))
+    assert after <= before
+
+
+@given(seed=st.integers(0, 2**32), data_type=st.sampled_from(DATA_TYPES))
+def test_folding_makes_no_random_model_larger(seed, data_type):
+    check_folding_makes_nothing_larger(random_model(seed, data_type)[0])
+
+
+CONSTANT = {
+    "packed": lambda network, value: network.apply(
+        O.DEQUANTIZE, network.constant(value, Operand(T.TENSOR_QUANT8_SYMM, (), 0.5)), like=Operand(FLOAT)
+    ),
+    "half": lambda network, value: network.apply(
+        O.CAST, network.constant(value, Operand(T.TENSOR_FLOAT16)), like=Operand(FLOAT)
+    ),
+    "filled": lambda network, value: network.apply(O.FILL, np.array(value.shape, np.int32), 1.5, like=Operand(FLOAT)),
+    "tiled": lambda network, value: network.apply(
+        O.TILE, network.constant(value[:1], Operand(FLOAT)), np.array([len(value), 1], np.int32), like=Operand(FLOAT)
+    ),
+    "negated": lambda network, value: network.apply(O.NEG, network.constant(value, Operand(FLOAT))),
+}
+
+
+@given(
+    rows=st.integers(1, 9),
+    columns=st.integers(1, 9),
+    kinds=st.lists(st.sampled_from(sorted(CONSTANT)), min_size=1, max_size=4),
+    twice=st.booleans(),
+)
+def test_folding_makes_no_model_with_computed_constants_larger(rows, columns, kinds, twice):
+    network = Network()
+    value = np.arange(rows * columns).reshape(rows, columns) % 5 - 2
+    y = network.input(rows, columns)
+    for kind in kinds:
+        computed = CONSTANT[kind](network, value)
+        y = network.apply(O.ADD, y, network.apply(O.ABS, computed) if twice else computed, 0)
+    check_folding_makes_nothing_larger(network.model(y))
 
 
 def test_sparse_weights_are_unpacked(improved):
@@ -68,12 +128,12 @@ def test_the_rank_of_anything_is_known(improved):
     assert improved(network.model(y), "constants", "dead") == ["EXPAND_DIMS"]
 
 
-def test_an_output_is_still_computed(improved):
+def test_an_output_is_still_computed_and_not_kept_beside_that(improved):
     network = Network()
     x = network.input(1)
     y = network.apply(O.ABS, np.array([-1.0], np.float32))
     z = network.apply(O.NEG, y)
-    assert improved(network.model(network.apply(O.ADD, x, z, 0), y), "constants", "dead") == ["ABS", "ADD"]
+    assert improved(network.model(network.apply(O.ADD, x, z, 0), y), "constants", "dead") == ["ABS", "NEG", "ADD"]
 
 
 def test_lots_are_not_drawn_beforehand():
