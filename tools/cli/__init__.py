@@ -16,6 +16,8 @@ from typing import NoReturn
 
 from tools.cli import (
     accuracy,
+    bench,
+    bundle,
     conformance,
     devices,
     diff,
@@ -96,11 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        fetch_models, devices, info, run, explain, trace, optimize, quantize, accuracy, diff, serve, conformance,
-        systolic,
+        fetch_models, devices, info, run, explain, trace, optimize, quantize, accuracy, diff, bench,
+        bundle, serve, conformance, systolic,
     ):  # fmt: skip
         subparser = command.add_parser(subparsers)
-        if command not in (conformance, explain):  # their reports are too long to print: --json names a file
+        if command not in (bench, conformance, explain):  # their reports are too long to print: --json names a file
             subparser.add_argument("--json", action="store_true", help="print the result as JSON")
         subparser.set_defaults(execute=command.execute)
     return parser

@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from hal.types import PreferenceCode
     from runtime.model import Model
 
+_KINDS = "a .nnhal or .tflite file, or the name of a model of fetch-models"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe them."""
     add_model(parser)
+    add_relaxed(parser)
+
+
+def add_relaxed(parser: argparse.ArgumentParser) -> None:
+    """Describe the choice to relax the model."""
     parser.add_argument(
         "--relaxed", action="store_true", help="allow float32 to be computed with the precision of float16"
     )
@@ -22,8 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser, name: str = "model", which: str = "") -> None:
     """Describe the argument ``name``: a model, ``which`` being what it is to the command."""
-    what = "a .nnhal or .tflite file, or the name of a model of fetch-models"
-    parser.add_argument(name, metavar=name.upper(), help=f"{which}: {what}" if which else what)
+    parser.add_argument(name, metavar=name.upper(), help=f"{which}: {_KINDS}" if which else _KINDS)
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Describe the argument ``models``: one or several."""
+    parser.add_argument("models", metavar="MODEL", nargs="+", help=_KINDS)
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +42,7 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--devices",
         metavar="A,B",
-        type=_names,
+        type=names,
         help="the devices that may be used, and no others (default: all there are)",
     )
 
@@ -52,11 +63,12 @@ def preferences(arguments: argparse.Namespace) -> list[PreferenceCode]:
     return [each for each, name in PREFERENCES.items() if arguments.prefer in (None, name)]
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names) or len(set(names)) < len(names):
+def names(text: str) -> list[str]:
+    """The names in a list."""
+    listed = [name.strip() for name in text.split(",")]
+    if not all(listed) or len(set(listed)) < len(listed):
         raise argparse.ArgumentTypeError(f"'{text}' is not a list of different names, separated by commas")
-    return names
+    return listed
 
 
 def load(arguments: argparse.Namespace, progress: Progress) -> tuple[Path, Model]:
