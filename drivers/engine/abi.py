@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args, get_type_hints
 
 import numpy as np
@@ -45,6 +45,7 @@ I16x2 = Annotated[NDArray[np.int16], ArraySpec("int16", 2)]
 I32x1 = Annotated[NDArray[np.int32], ArraySpec("int32", 1)]
 I32x2 = Annotated[NDArray[np.int32], ArraySpec("int32", 2)]
 I32x3 = Annotated[NDArray[np.int32], ArraySpec("int32", 3)]
+I64x1 = Annotated[NDArray[np.int64], ArraySpec("int64", 1)]
 I64x2 = Annotated[NDArray[np.int64], ArraySpec("int64", 2)]
 
 ANY = "any"
@@ -74,9 +75,13 @@ class Helper:
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """A function that kernels call and that compiling provides, since Python can't say it."""
+    """A function that kernels call and that compiling provides, since Python can't say it.
+
+    ``sizes``: of a micro-kernel, those that are part of its code.
+    """
 
     name: str
+    sizes: tuple[int, ...] = ()
 
     def __call__(self, *values: Any) -> Any:
         """Only compiled kernels call it."""
@@ -93,11 +98,45 @@ multiply_add = Builtin("multiply_add")
 """total + left * right in the type of ``total``: Python's operators would make int64 of int32."""
 
 
+AFTER_ADD, AFTER_PRELU, AFTER_HARD_SWISH = 1, 2, 4
+"""What a tile's results go through before their bounds, in this order; bits of the tiles' ``after``."""
+
+
+def product_tile(rows: int, vectors: int, lanes: int) -> Builtin:
+    """A micro-kernel for sums of products: ``rows`` pixels by ``vectors`` times ``lanes`` channels of float32.
+
+    As a function of x, start, pixel_step, taps, run, weights, first, bias, and of what every tile
+    ends with: out, at, step, channel, room, after, addend, slopes, low, high.
+
+    The first pixel's values are ``run`` elements of ``x`` from ``start`` + each of ``taps`` on, the
+    next pixel's ``pixel_step`` elements further. ``weights`` has, from ``first`` on, a row of all the
+    tile's channels for each of these values in turn. The results go to ``out`` from ``at`` on, a
+    pixel's ``step`` elements after the last one's. ``channel`` is the tile's first one, in ``bias`` and
+    ``slopes``, ``room`` how many there are from there on, at least ``lanes``: vectors that reach past
+    them lie further to the left, over others. ``after`` says what results go through: ``addend`` is
+    addressed like ``out``; at last they are kept within ``low`` and ``high``.
+    """
+    return Builtin("product_tile", (rows, vectors, lanes))
+
+
+def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int) -> Builtin:
+    """A micro-kernel for depthwise sums: ``pixels`` pixels by ``vectors`` times ``lanes`` channels of float32.
+
+    As a function of x, start, pixel_step, row_step, column_step, weights, first, channels, bias, and of what
+    ``product_tile`` ends with.
+
+    A channel of the first pixel is the sum over ``columns`` and ``rows``, columns outermost, of the
+    value of ``x`` that is so many of their steps from ``start`` and the next value of ``weights``, which are
+    ``channels`` elements apart, from ``first`` on.
+    """
+    return Builtin("tap_tile", (pixels, vectors, lanes, rows, columns))
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """A kernel's function, its parameters but for the range, and its name: module and function.
 
-    ``variant``: of a generic kernel, the type it is for.
+    ``variant``: of a kernel that there are several of, the type or the sizes it is for.
     """
 
     name: str
@@ -145,6 +184,21 @@ def kernel(function: Callable[..., None]) -> Kernel:
         raise TypeError(f"{function.__name__}: a kernel's last parameters are begin and end")
     parameters = tuple(_parameter(hints[name]) for name in names[:-2])
     return Kernel(f"{function.__module__.rpartition('.')[2]}.{function.__name__}", function, parameters)
+
+
+class Sized:
+    """Kernels that differ in the sizes of their tiles, by names that say which; each is made when it is asked for."""
+
+    def __init__(self, make: Callable[[str], Callable[..., None]]) -> None:
+        self._make = make
+        self._made: dict[str, Kernel] = {}
+
+    def __getitem__(self, name: str) -> Kernel:
+        """The kernel of this name."""
+        if name not in self._made:
+            made = kernel(self._make(name))
+            self._made[name] = replace(made, name=f"{made.name}.{name}", variant=name)
+        return self._made[name]
 
 
 def generic(function: Callable[..., None]) -> Mapping[str, Kernel]:

@@ -6,22 +6,27 @@ kept in a file and loaded without numba.
 
 from __future__ import annotations
 
+import inspect
 import types as python_types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils, compiler, registry
+from numba.core import cgutils, compiler, config, registry
 from numba.core.cpu import FastMathOptions
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
+from drivers.engine import microkernels, processor
 from drivers.engine.abi import DTYPES, ArraySpec, Builtin, Helper, Kernel, float_to_half, half_to_float, multiply_add
 
 FAST_MATH = {"contract"}
 """Freedom to fuse a multiplication into an addition. Sums keep the order they are written in."""
+
+config.CPU_NAME, config.CPU_FEATURES = llvm.get_host_cpu_name(), processor.target_features()
 
 WORD = types.int64
 WORDS = types.CPointer(WORD)
@@ -45,12 +50,20 @@ def compile_kernel(kernel: Kernel) -> tuple[str, bytes]:
     entry = f"enter_{kernel.name.replace('.', '_')}"
     source = "\n    ".join([f"def {entry}(bases, words, begin, end):", *lines, f"body({', '.join(names)}, begin, end)"])
     scope: dict[str, Any] = {
-        "body": njit(**_JIT)(_with_compiled_helpers(kernel.function)),
+        "body": njit(inline=_inline(kernel.function), **_JIT)(_with_compiled_helpers(kernel.function, kernel.variant)),
         "float_from_bits": _float_from_bits,
         **{f"view_{name}": _view(name) for name in DTYPES},
     }
     exec(source, scope)
     return compile_function(scope[entry], (WORDS, WORDS, types.int64, types.int64))
+
+
+def _inline(function: Callable[..., Any]) -> str:
+    """Whether numba puts a kernel's body into its entry: then it is compiled once, in half the time.
+
+    It can't where the body takes any number of arguments.
+    """
+    return "never" if function.__code__.co_flags & inspect.CO_VARARGS else "always"
 
 
 def compile_function(function: Callable[..., Any], arguments: Sequence[types.Type]) -> tuple[str, bytes]:
@@ -74,28 +87,33 @@ def compile_function(function: Callable[..., Any], arguments: Sequence[types.Typ
     return result.fndesc.llvm_func_name, code
 
 
-def _with_compiled_helpers(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_compiled_helpers(function: Callable[..., Any], variant: str = "") -> Callable[..., Any]:
     """A copy of ``function`` in whose globals and closure every helper is compiled.
 
-    Its symbol follows from its name alone, which its module has once: two units that are linked
-    into one process share a symbol only for the same code.
+    Its symbol follows from its name and the kernel's variant, a pair that its module has once: two units
+    that are linked into one process share a symbol only for the same code.
     """
     scope = dict(function.__globals__)
     for name in function.__code__.co_names:
         if name in scope:
-            scope[name] = _compiled_if_helper(scope[name])
-    cells = tuple(python_types.CellType(_compiled_if_helper(c.cell_contents)) for c in function.__closure__ or ())
-    copy = python_types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
-    copy.__module__, copy.__qualname__ = function.__module__, function.__name__
+            scope[name] = _compiled_if_helper(scope[name], variant)
+    cells = tuple(
+        python_types.CellType(_compiled_if_helper(c.cell_contents, variant)) for c in function.__closure__ or ()
+    )
+    name = f"{function.__name__}_{variant}"
+    copy = python_types.FunctionType(function.__code__, scope, name, function.__defaults__, cells)
+    copy.__module__, copy.__qualname__ = function.__module__, name
     return copy
 
 
-def _compiled_if_helper(value: Any) -> Any:
+def _compiled_if_helper(value: Any, variant: str) -> Any:
     if isinstance(value, Builtin):
-        return _BUILTINS[value.name]
+        return microkernels.BUILTINS[value.name](*value.sizes) if value.sizes else _BUILTINS[value.name]
     if not isinstance(value, Helper):
         return value
-    return njit(forceinline=True, **_JIT)(_with_compiled_helpers(value.function))  # a call keeps a loop from vectors
+    return njit(forceinline=True, **_JIT)(
+        _with_compiled_helpers(value.function, variant)
+    )  # a call keeps a loop from vectors
 
 
 def _view(dtype: str) -> Any:

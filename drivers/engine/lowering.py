@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from drivers.engine.abi import Kernel
 from drivers.engine.numerics import Numerics
-from drivers.engine.program import Buffer, Command, Memory, Tensor
+from drivers.engine.program import Buffer, Command, Memory, Tensor, constant
 from drivers.engine.representation import Conversion, Representation
 from hal.model import Dimensions, Lifetime, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
@@ -84,8 +84,7 @@ class Weights:
     def get(self, key: object, make: Callable[[], NDArray[Any]]) -> Buffer:
         """The constant called ``key``, made on first use."""
         if key not in self._kept:
-            array = np.ascontiguousarray(make())
-            self._kept[key] = Buffer(Memory.CONSTANT, array.nbytes, array=array)
+            self._kept[key] = constant(make())
         return self._kept[key]
 
 
@@ -163,7 +162,7 @@ class Builder:
         def make() -> Array:
             operands = [self._subgraph.operands[index] for index in indices]
             values = [self.numerics.constant(each, each.value) for each in operands if each.value is not None]
-            return np.array(pack(*values), order="C")
+            return np.asarray(pack(*values))
 
         buffer = self._weights.get((indices, layout), make)
         assert buffer.array is not None
@@ -191,8 +190,7 @@ class Builder:
 
     def table(self, array: NDArray[Any]) -> Tensor:
         """A constant that follows from the operation's dimensions or parameters."""
-        array = np.array(array, order="C")
-        return Tensor(Buffer(Memory.CONSTANT, array.nbytes, array=array), array.shape, array.dtype.name)
+        return Tensor(constant(array), array.shape, array.dtype.name)
 
     def output(self, position: int = 0) -> Tensor:
         """The operation's output at ``position``, to be written."""

@@ -32,10 +32,11 @@ from drivers.engine.program import Tensor
 from drivers.kernels.fused import bounds, clamped
 from drivers.kernels.layout import nhwc_input, nhwc_output
 from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, requantize, rescaling, weights_in_order
+from drivers.kernels.tiled import emit_product_tiles, emit_tap_tiles, fits_product_tiles, fits_tap_tiles
 from hal.operations.convolution import conv_axes
 from hal.operations.declaration import Arguments, TensorSpec
 from hal.operations.window import Axis
-from hal.types import OperationType
+from hal.types import OperandType, OperationType
 
 
 @helper
@@ -292,6 +293,9 @@ def weights_by_group(builder: Builder, filters: TensorSpec, groups: int) -> Tens
 
 @lowers(OperationType.CONV_2D, OperationType.GROUPED_CONV_2D, data=FLOAT_AND_QUANT8)
 def _lower_conv_2d(builder: Builder, arguments: Arguments) -> None:
+    if arguments.data_type is OperandType.TENSOR_FLOAT32 and fits_product_tiles(builder, arguments):
+        emit_product_tiles(builder, arguments)
+        return
     weights = weights_by_group(builder, arguments.filter, getattr(arguments, "groups", 1))
     groups, rows, columns, depth, width = weights.shape
     geometry = _walk(*conv_axes(arguments))
@@ -302,6 +306,9 @@ def _lower_conv_2d(builder: Builder, arguments: Arguments) -> None:
 
 @lowers(OperationType.DEPTHWISE_CONV_2D, data=FLOAT_AND_QUANT8)
 def _lower_depthwise_conv_2d(builder: Builder, arguments: Arguments) -> None:
+    if arguments.data_type is OperandType.TENSOR_FLOAT32 and fits_tap_tiles(builder, arguments):
+        emit_tap_tiles(builder, arguments)
+        return
     rows, columns, out_channels = arguments.filter.dimensions[1:]
     weights = weights_in_order(builder, 1, arguments.filter, (0, 1, 2), (rows, columns, out_channels))
     multiplier = arguments.depth_multiplier

@@ -1,0 +1,273 @@
+"""Micro-kernels as vector code: what compilers do not make of loops over arrays.
+
+A micro-kernel computes a *tile* of an output: some pixels by some vectors of channels, whose sums
+stay in registers while it walks what they are sums of. Kernels call it as a ``Builtin``; arrays come
+with the index of an element in them, so that a kernel computes addresses and copies nothing.
+
+Sums grow one product at a time, in the order of the walk, from the bias on: the order that tiles
+are computed in and the size they have change no result.
+
+Imported only to compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+from drivers.engine.abi import AFTER_ADD, AFTER_HARD_SWISH, AFTER_PRELU
+
+_WORD = ir.IntType(64)
+_FLOAT = ir.FloatType()
+
+
+class _Code:
+    """LLVM code as it is written, for vectors of ``lanes`` elements."""
+
+    def __init__(self, context: Any, builder: Any, lanes: int) -> None:
+        self.context = context
+        self.builder = builder
+        self.lanes = lanes
+        self.floats = ir.VectorType(_FLOAT, lanes)
+
+    def address(self, array_type: Any, array: Any) -> Any:
+        """The address of an array's first element."""
+        return arrayobj.make_array(array_type)(self.context, self.builder, array).data
+
+    def word(self, number: int) -> Any:
+        return ir.Constant(_WORD, number)
+
+    def load(self, pointer: Any, index: Any, kind: Any) -> Any:
+        """A value of type ``kind`` from an element on."""
+        b = self.builder
+        return b.load(b.bitcast(b.gep(pointer, [index]), kind.as_pointer()), align=1)
+
+    def store(self, value: Any, pointer: Any, index: Any) -> None:
+        b = self.builder
+        b.store(value, b.bitcast(b.gep(pointer, [index]), value.type.as_pointer()), align=1)
+
+    def spread(self, scalar: Any) -> Any:
+        """A vector with ``scalar`` in every lane."""
+        kind = ir.VectorType(scalar.type, self.lanes)
+        first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        order = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), order)
+
+    def multiply_add(self, one: Any, other: Any, total: Any) -> Any:
+        kind = self.floats
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fmuladd.v{self.lanes}f32"
+        )
+        return self.builder.call(function, [one, other, total])
+
+    @contextmanager
+    def loop(self, count: Any, carried: list[Any]) -> Iterator[Any]:
+        """Code that is done ``count`` times, at least once; yields the index.
+
+        ``carried``: values from one time to the next. Inside, the list has what they are now; what the
+        body leaves there is what they become.
+        """
+        b = self.builder
+        before, body, after = b.block, b.append_basic_block("body"), b.append_basic_block("after")
+        b.branch(body)
+        b.position_at_end(body)
+        index = b.phi(_WORD)
+        index.add_incoming(self.word(0), before)
+        phis = []
+        for position, value in enumerate(carried):
+            phi = b.phi(value.type)
+            phi.add_incoming(value, before)
+            phis.append(phi)
+            carried[position] = phi
+        yield index
+        following = b.add(index, self.word(1))
+        index.add_incoming(following, b.block)
+        for phi, value in zip(phis, carried):
+            phi.add_incoming(value, b.block)
+        b.cbranch(b.icmp_signed("<", following, count), body, after)
+        b.position_at_end(after)
+
+    def when(
+        self, condition: Any, values: Sequence[Any], change: Callable[[Sequence[Any]], Sequence[Any]]
+    ) -> list[Any]:
+        """``values`` as they are, or as ``change`` makes them where ``condition`` holds."""
+        b = self.builder
+        before = b.block
+        with b.if_then(condition):
+            changed = change(values)
+            inside = b.block
+        results = []
+        for value, other in zip(values, changed):
+            phi = b.phi(value.type)
+            phi.add_incoming(value, before)
+            phi.add_incoming(other, inside)
+            results.append(phi)
+        return results
+
+
+class _Finish:
+    """What becomes of a tile of float32 sums: see ``abi.product_tile``'s parameters from ``out`` on."""
+
+    def __init__(self, code: _Code, signature: Any, arguments: Sequence[Any]) -> None:
+        out, at, step, channel, room, after, addend, slopes, low, high = arguments
+        self._code = code
+        self._out = code.address(signature[0], out)
+        self._addend = code.address(signature[6], addend)
+        self._slopes = code.address(signature[7], slopes)
+        self._at, self._step, self.channel, self._room, self._after = at, step, channel, room, after
+        self._low, self._high = code.spread(low), code.spread(high)
+
+    def column(self, vector: int) -> Any:
+        """Where a vector's channels begin, counted from the tile's first: the last one ends with the last channel."""
+        b, code = self._code.builder, self._code
+        wanted, last = code.word(vector * code.lanes), b.sub(self._room, code.word(code.lanes))
+        return b.select(b.icmp_signed("<", wanted, last), wanted, last)
+
+    def store(self, tile: Sequence[Sequence[Any]]) -> None:
+        """Finish a tile's rows of vectors."""
+        b, code = self._code.builder, self._code
+        columns = [self.column(vector) for vector in range(len(tile[0]))]
+        places = [
+            b.add(b.add(self._at, b.mul(self._step, code.word(row))), column)
+            for row in range(len(tile))
+            for column in columns
+        ]
+        values = [vector for row in tile for vector in row]
+
+        def added(values: Sequence[Any]) -> list[Any]:
+            return [b.fadd(v, code.load(self._addend, place, code.floats)) for v, place in zip(values, places)]
+
+        def sloped(values: Sequence[Any]) -> list[Any]:
+            slopes = [code.load(self._slopes, b.add(self.channel, column), code.floats) for column in columns]
+            zero = ir.Constant(code.floats, [0.0] * code.lanes)
+            return [
+                b.select(b.fcmp_ordered(">=", v, zero), v, b.fmul(v, slopes[i % len(slopes)]))
+                for i, v in enumerate(values)
+            ]
+
+        def swished(values: Sequence[Any]) -> list[Any]:
+            three, six, sixth, zero = (
+                ir.Constant(code.floats, [number] * code.lanes) for number in (3.0, 6.0, np.float32(1 / 6), 0.0)
+            )
+            return [b.fmul(b.fmul(v, self._within(b.fadd(v, three), zero, six)), sixth) for v in values]
+
+        for flag, change in ((AFTER_ADD, added), (AFTER_PRELU, sloped), (AFTER_HARD_SWISH, swished)):
+            values = code.when(
+                b.trunc(b.lshr(self._after, code.word(flag.bit_length() - 1)), ir.IntType(1)), values, change
+            )
+        for value, place in zip(values, places):
+            code.store(self._within(value, self._low, self._high), self._out, place)
+
+    def _within(self, value: Any, low: Any, high: Any) -> Any:
+        """``value`` kept within bounds; NaN stays NaN."""
+        b = self._code.builder
+        value = b.select(b.fcmp_ordered("<", value, low), low, value)
+        return b.select(b.fcmp_ordered(">", value, high), high, value)
+
+
+@lru_cache(None)
+def product_tile(rows: int, vectors: int, lanes: int) -> Any:
+    """``abi.product_tile`` for ``rows`` pixels by ``vectors`` of ``lanes`` channels."""
+
+    @intrinsic
+    def product_tile(
+        typing_context, x, start, pixel_step, taps, run, weights, first, bias,
+        out, at, step, channel, room, after, addend, slopes, low, high,
+    ):  # fmt: skip
+        given = (
+            x, start, pixel_step, taps, run, weights, first, bias,
+            out, at, step, channel, room, after, addend, slopes, low, high,
+        )  # fmt: skip
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            code = _Code(context, builder, lanes)
+            x, start, pixel_step, taps, run, weights, first, bias = arguments[:8]
+            finish = _Finish(code, signature.args[8:], arguments[8:])
+            image, table, weights, bias = (
+                code.address(signature.args[i], array) for i, array in ((0, x), (3, taps), (5, weights), (7, bias))
+            )
+            count = arrayobj.make_array(signature.args[3])(context, builder, taps).nitems
+            biases = [
+                code.load(bias, builder.add(finish.channel, finish.column(j)), code.floats) for j in range(vectors)
+            ]
+            sums = [vector for _ in range(rows) for vector in biases]
+            walked = [*sums, first]
+            steps = [builder.mul(pixel_step, code.word(row)) for row in range(rows)]
+            with code.loop(count, walked) as tap:
+                pixel = builder.gep(image, [builder.add(start, code.load(table, tap, _WORD))])
+                with code.loop(run, walked) as k:
+                    at = walked[-1]
+                    factors = [
+                        code.load(weights, builder.add(at, code.word(j * lanes)), code.floats) for j in range(vectors)
+                    ]
+                    for row in range(rows):
+                        value = code.spread(code.load(pixel, builder.add(k, steps[row]), _FLOAT))
+                        for j in range(vectors):
+                            place = row * vectors + j
+                            walked[place] = code.multiply_add(value, factors[j], walked[place])
+                    walked[-1] = builder.add(at, code.word(vectors * lanes))
+            finish.store([walked[row * vectors : (row + 1) * vectors] for row in range(rows)])
+            return context.get_dummy_value()
+
+        return types.void(*given), generate
+
+    return product_tile
+
+
+@lru_cache(None)
+def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int) -> Any:
+    """``abi.tap_tile`` for ``pixels`` pixels by ``vectors`` of ``lanes`` channels, ``rows`` by ``columns`` taps."""
+
+    @intrinsic
+    def tap_tile(
+        typing_context, x, start, pixel_step, row_step, column_step, weights, first, channels, bias,
+        out, at, step, channel, room, after, addend, slopes, low, high,
+    ):  # fmt: skip
+        given = (
+            x, start, pixel_step, row_step, column_step, weights, first, channels, bias,
+            out, at, step, channel, room, after, addend, slopes, low, high,
+        )  # fmt: skip
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            code = _Code(context, builder, lanes)
+            x, start, pixel_step, row_step, column_step, weights, first, channels, bias = arguments[:9]
+            finish = _Finish(code, signature.args[9:], arguments[9:])
+            image, weights, bias = (
+                code.address(signature.args[i], array) for i, array in ((0, x), (5, weights), (8, bias))
+            )
+            ahead = [code.word(vector * lanes) for vector in range(vectors)]
+            biases = [code.load(bias, builder.add(finish.channel, each), code.floats) for each in ahead]
+            sums = biases * pixels
+            steps = [builder.mul(pixel_step, code.word(pixel)) for pixel in range(pixels)]
+            corner = builder.gep(image, [start])
+            lines = [builder.gep(corner, [builder.mul(row_step, code.word(row))]) for row in range(rows)]
+            tap = builder.gep(weights, [first])
+            for _ in range(columns):
+                for row in range(rows):
+                    factors = [code.load(tap, each, code.floats) for each in ahead]
+                    tap = builder.gep(tap, [channels])
+                    for pixel in range(pixels):
+                        values = builder.gep(lines[row], [steps[pixel]])
+                        for vector in range(vectors):
+                            place = pixel * vectors + vector
+                            value = code.load(values, ahead[vector], code.floats)
+                            sums[place] = code.multiply_add(value, factors[vector], sums[place])
+                lines = [builder.gep(line, [column_step]) for line in lines]
+            finish.store([sums[pixel * vectors : (pixel + 1) * vectors] for pixel in range(pixels)])
+            return context.get_dummy_value()
+
+        return types.void(*given), generate
+
+    return tap_tile
+
+
+BUILTINS = {"product_tile": product_tile, "tap_tile": tap_tile}

@@ -1,0 +1,294 @@
+"""Convolutions and products of float32 by tiles: walks over an output whose tiles micro-kernels compute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from drivers.engine import abi
+from drivers.engine.abi import F32x1, I64x1, Sized
+from drivers.engine.lowering import Builder
+from drivers.engine.program import Tensor
+from drivers.kernels.fused import bounds
+from drivers.kernels.layout import nhwc_input, nhwc_output
+from drivers.kernels.padding import emit_padded, zero_of
+from drivers.kernels.tiles import PRODUCT_TILES, TAP_TILES, Tile, panels, product_tile, tap_tile
+from hal.operations.convolution import conv_axes
+from hal.operations.declaration import Arguments, Array
+from hal.operations.window import Axis
+
+
+def _product_walk(tile: Tile) -> Callable[..., None]:
+    compute = abi.product_tile(tile.rows, tile.vectors, tile.lanes)
+    rows, width = tile.rows, tile.width
+
+    def products_by_tile(
+        x: F32x1,
+        taps: I64x1,
+        weights: F32x1,
+        bias: F32x1,
+        addend: F32x1,
+        slopes: F32x1,
+        out: F32x1,
+        run: int,
+        pixels: int,
+        pixel_step: int,
+        lines: int,
+        line_step: int,
+        image_step: int,
+        after: int,
+        low: float,
+        high: float,
+        begin: int,
+        end: int,
+    ) -> None:
+        """Sums of products for lines of pixels.
+
+        A unit of work is a panel of weights (``tiles.panels``) for a line of ``pixels`` output pixels, whose
+        input pixels are ``pixel_step`` elements apart. There are ``lines`` of them, ``line_step`` apart, in
+        each of the images, ``image_step`` apart; where the last one has fewer pixels it begins earlier.
+        """
+        channels = len(bias)
+        panels = (channels + width - 1) // width
+        total = len(out) // channels
+        for unit in range(begin, end):
+            line, panel = unit // panels, unit % panels
+            first = min(line * pixels, total - pixels)
+            back = (line * pixels - first) * pixel_step
+            start = line // lines * image_step + line % lines * line_step - back
+            channel = panel * width
+            for ahead in range(0, pixels, rows):
+                pixel = min(ahead, pixels - rows)
+                compute(
+                    x,
+                    start + pixel * pixel_step,
+                    pixel_step,
+                    taps,
+                    run,
+                    weights,
+                    panel * len(taps) * run * width,
+                    bias,
+                    out,
+                    (first + pixel) * channels + channel,
+                    channels,
+                    channel,
+                    channels - channel,
+                    after,
+                    addend,
+                    slopes,
+                    np.float32(low),
+                    np.float32(high),
+                )
+
+    return products_by_tile
+
+
+products_by_tile = Sized(lambda name: _product_walk(PRODUCT_TILES[name]))
+
+
+def _tap_walk(tile: Tile, rows: int, columns: int) -> Callable[..., None]:
+    compute = abi.tap_tile(tile.rows, tile.vectors, tile.lanes, rows, columns)
+    pixels, tile_width = tile.rows, tile.width
+
+    def taps_by_tile(
+        x: F32x1,
+        weights: F32x1,
+        bias: F32x1,
+        addend: F32x1,
+        slopes: F32x1,
+        out: F32x1,
+        height: int,
+        width: int,
+        line_step: int,
+        image_step: int,
+        pixel_step: int,
+        row_step: int,
+        column_step: int,
+        after: int,
+        low: float,
+        high: float,
+        begin: int,
+        end: int,
+    ) -> None:
+        """Depthwise sums with weights as [column, row, channel]. A unit of work is a line of the output.
+
+        Steps are those of ``x``, in elements: from one of an image's ``height`` lines of windows to the next one,
+        from image to image, from window to window in a line of ``width``, and between a window's values.
+        """
+        channels = len(bias)
+        least, most = np.float32(low), np.float32(high)
+        for line in range(begin, end):
+            start = line // height * image_step + line % height * line_step
+            for ahead in range(0, width, pixels):
+                pixel = min(ahead, width - pixels)
+                for block in range(0, channels, tile_width):
+                    channel = min(block, channels - tile_width)
+                    compute(
+                        x,
+                        start + pixel * pixel_step + channel,
+                        pixel_step,
+                        row_step,
+                        column_step,
+                        weights,
+                        channel,
+                        channels,
+                        bias,
+                        out,
+                        (line * width + pixel) * channels + channel,
+                        channels,
+                        channel,
+                        tile_width,
+                        after,
+                        addend,
+                        slopes,
+                        least,
+                        most,
+                    )
+
+    return taps_by_tile
+
+
+def _tap_kernel(name: str) -> Callable[..., None]:
+    tile, _, window = name.partition("_")
+    rows, columns = (int(size) for size in window.split("x"))
+    return _tap_walk(TAP_TILES[tile], rows, columns)
+
+
+taps_by_tile = Sized(_tap_kernel)
+"""By tile and window: "4x2x16_3x3"."""
+
+
+_BLOCK = 96
+"""Pixels about that go together where nothing forces another number: few enough to stay in the nearest cache."""
+
+
+def fits_product_tiles(builder: Builder, arguments: Arguments) -> bool:
+    """Whether CONV_2D's or GROUPED_CONV_2D's filter is one group of constants, so that it can be laid out ahead."""
+    return (
+        builder.is_constant(1)
+        and getattr(arguments, "groups", 1) == 1
+        and bool(np.isfinite(arguments.filter.value).all())
+    )
+
+
+def emit_product_tiles(builder: Builder, arguments: Arguments) -> None:
+    """Emit a convolution in float32: padded first where its filter reaches past the image."""
+    vertical, horizontal = conv_axes(arguments)
+    image = _padded(builder, nhwc_input(builder, arguments.nchw), vertical, horizontal)
+    with nhwc_output(builder, arguments.nchw) as out:
+        emit_products(builder, image, vertical, horizontal, out, bounds(arguments.activation))
+
+
+def emit_products(
+    builder: Builder, image: Tensor, vertical: Axis, horizontal: Axis, out: Tensor, limits: tuple[float, float]
+) -> None:
+    """Emit the products of input 1's filter with ``image``, which has its padding, and the operation's bias."""
+    batches, height, width, depth = image.shape
+    rows, columns, channels = vertical.window, horizontal.window, out.shape[3]
+    products = rows * columns * depth
+    if horizontal.dilation == 1:  # a filter's row is one run of values
+        run, offsets = columns * depth, [0]
+    else:
+        run, offsets = depth, [column * horizontal.dilation * depth for column in range(columns)]
+    taps = [row * vertical.dilation * width * depth + offset for row in range(rows) for offset in offsets]
+    step = horizontal.stride * depth
+    if rows == columns == vertical.stride == horizontal.stride == 1:
+        total = batches * height * width
+        tile = product_tile(min(total, _BLOCK), channels, products)
+        pixels = min(total, _BLOCK // tile.rows * tile.rows)
+        lines, walk = -(-total // pixels), (1, 0, pixels * step)
+    else:
+        pixels, lines = out.shape[2], batches * out.shape[1]
+        tile = product_tile(pixels, channels, products)
+        walk = out.shape[1], vertical.stride * width * depth, height * width * depth
+    weights = builder.packed(1, f"panels {tile.name}", lambda value: panels(_by_product(value), tile))
+    bias = builder.bias()
+    builder.emit(
+        products_by_tile[tile.name],
+        image.flat,
+        builder.table(np.array(taps, np.int64)),
+        weights.flat,
+        bias,
+        bias,
+        bias,
+        out.flat,
+        run,
+        pixels,
+        step,
+        *walk,
+        0,
+        *limits,
+        work=lines * -(-channels // tile.width),
+        operations=math.prod(out.shape) * products,
+    )
+
+
+def _by_product(filters: Array) -> Array:
+    """A filter [out, row, column, in] as [product, out]."""
+    return filters.reshape(len(filters), -1).T
+
+
+def _padded(builder: Builder, image: Tensor, vertical: Axis, horizontal: Axis) -> Tensor:
+    """``image`` with zeros around it wherever a window reaches past it."""
+    around = [(0, 0), *((axis.before, _missing(axis)) for axis in (vertical, horizontal)), (0, 0)]
+    if not any(before or after for before, after in around):
+        return image
+    sizes = [size + before + after for size, (before, after) in zip(image.shape, around)]
+    padded = builder.temporary(*sizes, dtype=image.dtype)
+    emit_padded(builder, image, padded, around, zero_of(image, 0))
+    return padded
+
+
+def _missing(axis: Axis) -> int:
+    """How far the last window reaches past the end."""
+    return max(0, (axis.output - 1) * axis.stride + axis.extent - axis.before - axis.input)
+
+
+_MOST_TAPS = 49
+"""Of a depthwise filter that is written out tap by tap."""
+
+
+def fits_tap_tiles(builder: Builder, arguments: Arguments) -> bool:
+    """Whether DEPTHWISE_CONV_2D has constant weights, few taps, and a multiplier of 1."""
+    _, rows, columns, _ = arguments.filter.shape
+    return _constant(builder, arguments) and rows * columns <= _MOST_TAPS and arguments.depth_multiplier == 1
+
+
+def _constant(builder: Builder, arguments: Arguments) -> bool:
+    """Whether the filter is constant, so that it can be laid out ahead, and 0 times each weight is 0."""
+    return builder.is_constant(1) and bool(np.isfinite(arguments.filter.value).all())
+
+
+def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
+    """Emit a depthwise convolution in float32: padded first where its filter reaches past the image."""
+    vertical, horizontal = conv_axes(arguments)
+    image = _padded(builder, nhwc_input(builder, arguments.nchw), vertical, horizontal)
+    weights = builder.packed(1, "by column", lambda value: value[0].transpose(1, 0, 2))
+    bias = builder.bias()
+    rows, columns = vertical.window, horizontal.window
+    row = image.shape[2] * image.shape[3]
+    with nhwc_output(builder, arguments.nchw) as out:
+        batches, height, width, channels = out.shape
+        tile = tap_tile(width, channels, rows * columns)
+        builder.emit(
+            taps_by_tile[f"{tile.name}_{rows}x{columns}"],
+            image.flat,
+            weights.flat,
+            bias,
+            bias,
+            bias,
+            out.flat,
+            height,
+            width,
+            vertical.stride * row,
+            image.shape[1] * row,
+            horizontal.stride * channels,
+            vertical.dilation * row,
+            horizontal.dilation * channels,
+            0,
+            *bounds(arguments.activation),
+            work=batches * height,
+            operations=math.prod(out.shape) * rows * columns,
+        )

@@ -1,0 +1,108 @@
+"""Tiles: the piece of an output whose sums a micro-kernel holds in registers, and which one suits an output.
+
+A tile that reaches past the end of a line of pixels, or past the last channel, is moved back over
+pixels or channels that another tile computes too: the same numbers are written twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivers.engine import processor
+from hal.operations.declaration import Array
+
+_LATENCY = 4
+"""Cycles from a multiply-add's operands to its result; two are begun in each cycle, and two vectors loaded."""
+
+_ENDING = 24
+"""Cycles about that a tile takes beside its products, and one for each of its vectors."""
+
+_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20)
+_VECTORS = (1, 2, 3, 4)
+_PIXELS = (1, 2, 3, 4, 6, 8, 12)
+_MOST_SUMS = 12
+"""Of a depthwise tile: more only fetch more of the image at once than the nearest cache can hold side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """``rows`` pixels by ``vectors`` of ``lanes`` channels."""
+
+    rows: int
+    vectors: int
+    lanes: int
+
+    @property
+    def name(self) -> str:
+        """Rows by vectors by lanes."""
+        return f"{self.rows}x{self.vectors}x{self.lanes}"
+
+    @property
+    def width(self) -> int:
+        """How many channels it has."""
+        return self.vectors * self.lanes
+
+
+def _fitting(lanes: int, registers: int) -> list[Tile]:
+    """The tiles whose sums, factors and a value fit into registers."""
+    sizes = [(rows, vectors) for rows in _ROWS for vectors in _VECTORS]
+    return [Tile(*size, lanes) for size in sizes if size[0] * size[1] + size[1] + 1 <= registers]
+
+
+_LANES = (1, 2, 4, 8, 16)
+_ALL_REGISTERS = {16: 32, 8: 16, 4: 16, 2: 16, 1: 16}
+
+PRODUCT_TILES = {tile.name: tile for lanes in _LANES for tile in _fitting(lanes, _ALL_REGISTERS[lanes])}
+"""The tiles that products have kernels for, those for other processors among them."""
+
+
+TAP_TILES = {
+    tile.name: tile
+    for lanes in _LANES
+    for tile in (Tile(pixels, vectors, lanes) for pixels in _PIXELS for vectors in _VECTORS)
+    if (tile.rows + 1) * tile.vectors < _ALL_REGISTERS[lanes] and tile.rows * tile.vectors <= _MOST_SUMS
+}
+"""The tiles that depthwise sums have kernels for."""
+
+
+def product_tile(pixels: int, channels: int, products: int, most: int | None = None) -> Tile:
+    """The tile that computes ``channels`` of each of a line of ``pixels`` in the shortest time, by estimate.
+
+    ``products``: how many each result is the sum of; ``most``: lanes, those of the processor unless given.
+    """
+    lanes = max(each for each in _LANES if each <= min(most or processor.lanes(), channels))
+
+    def cycles(tile: Tile) -> float:
+        step = max(tile.rows * tile.vectors / 2, (tile.rows + tile.vectors) / 2, _LATENCY)
+        tiles = -(-pixels // tile.rows) * -(-channels // tile.width)
+        return tiles * (products * step + _ENDING + tile.rows * tile.vectors)
+
+    return min((each for each in PRODUCT_TILES.values() if each.lanes == lanes and each.rows <= pixels), key=cycles)
+
+
+def tap_tile(pixels: int, channels: int, taps: int) -> Tile:
+    """The tile that computes a line of ``pixels`` of ``channels`` each in the shortest time, by estimate."""
+    lanes = max(each for each in _LANES if each <= min(processor.lanes(), channels))
+
+    def cycles(tile: Tile) -> float:
+        step = max((tile.rows + 1) * tile.vectors / 2, _LATENCY)
+        ending = _ENDING + tile.rows * tile.vectors
+        return -(-pixels // tile.rows) * -(-channels // tile.width) * (taps * step + ending)
+
+    fitting = [tile for tile in TAP_TILES.values() if tile.lanes == lanes and tile.width <= channels]
+    return min((tile for tile in fitting if tile.rows <= max(pixels, 1)), key=cycles)
+
+
+def panels(weights: Array, tile: Tile) -> Array:
+    """``weights`` [product, channel] as [panel, product, tile's channel]: what tiles of ``tile`` read in turn."""
+    channels = weights.shape[1]
+    columns = [
+        min(vector, channels - tile.lanes) + lane
+        for panel in range(0, channels, tile.width)
+        for vector in range(panel, panel + tile.width, tile.lanes)
+        for lane in range(tile.lanes)
+    ]
+    picked = weights[:, columns].reshape(len(weights), -1, tile.width)
+    return np.ascontiguousarray(picked.transpose(1, 0, 2))
