@@ -105,16 +105,16 @@ AFTER_ADD, AFTER_PRELU, AFTER_HARD_SWISH = 1, 2, 4
 def product_tile(rows: int, vectors: int, lanes: int) -> Builtin:
     """A micro-kernel for sums of products: ``rows`` pixels by ``vectors`` times ``lanes`` channels of float32.
 
-    As a function of x, start, pixel_step, taps, run, weights, first, bias, and of what every tile
-    ends with: out, at, step, channel, room, after, addend, slopes, low, high.
+    As a function of x, start, pixel_step, taps, first_tap, count, run, weights, first, bias, begun, and of
+    what every tile ends with: out, at, step, channel, room, after, addend, slopes, low, high.
 
-    The first pixel's values are ``run`` elements of ``x`` from ``start`` + each of ``taps`` on, the
-    next pixel's ``pixel_step`` elements further. ``weights`` has, from ``first`` on, a row of all the
-    tile's channels for each of these values in turn. The results go to ``out`` from ``at`` on, a
-    pixel's ``step`` elements after the last one's. ``channel`` is the tile's first one, in ``bias`` and
-    ``slopes``, ``room`` how many there are from there on, at least ``lanes``: vectors that reach past
-    them lie further to the left, over others. ``after`` says what results go through: ``addend`` is
-    addressed like ``out``; at last they are kept within ``low`` and ``high``.
+    The first pixel's values are ``run`` elements of ``x`` from ``start`` + each of ``count`` of the ``taps`` on,
+    the next pixel's ``pixel_step`` elements further. ``weights`` has, from ``first`` on, a row of all the
+    tile's channels for each of these values in turn. Sums begin with ``bias``, or where they are ``begun``
+    (1) with what is in ``out``. The results go to ``out`` from ``at`` on, a pixel's ``step`` elements after the
+    last one's. ``channel`` is the tile's first one, in ``bias`` and ``slopes``, ``room`` how many there are from
+    there on: vectors that reach past them lie further to the left, over others. ``after`` says what
+    results go through: ``addend`` is addressed like ``out``; at last they are kept within ``low`` and ``high``.
     """
     return Builtin("product_tile", (rows, vectors, lanes))
 

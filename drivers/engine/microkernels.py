@@ -132,15 +132,24 @@ class _Finish:
         wanted, last = code.word(vector * code.lanes), b.sub(self._room, code.word(code.lanes))
         return b.select(b.icmp_signed("<", wanted, last), wanted, last)
 
+    def there(self, rows: int, vectors: int) -> list[Any]:
+        """What stands where the tile goes: sums that are to go on."""
+        return [self._code.load(self._out, place, self._code.floats) for place in self._places(rows, vectors)]
+
+    def _places(self, rows: int, vectors: int) -> list[Any]:
+        b, code = self._code.builder, self._code
+        columns = [self.column(vector) for vector in range(vectors)]
+        return [
+            b.add(b.add(self._at, b.mul(self._step, code.word(row))), column)
+            for row in range(rows)
+            for column in columns
+        ]
+
     def store(self, tile: Sequence[Sequence[Any]]) -> None:
         """Finish a tile's rows of vectors."""
         b, code = self._code.builder, self._code
         columns = [self.column(vector) for vector in range(len(tile[0]))]
-        places = [
-            b.add(b.add(self._at, b.mul(self._step, code.word(row))), column)
-            for row in range(len(tile))
-            for column in columns
-        ]
+        places = self._places(len(tile), len(columns))
         values = [vector for row in tile for vector in row]
 
         def added(values: Sequence[Any]) -> list[Any]:
@@ -180,30 +189,34 @@ def product_tile(rows: int, vectors: int, lanes: int) -> Any:
 
     @intrinsic
     def product_tile(
-        typing_context, x, start, pixel_step, taps, run, weights, first, bias,
+        typing_context, x, start, pixel_step, taps, first_tap, count, run, weights, first, bias, begun,
         out, at, step, channel, room, after, addend, slopes, low, high,
     ):  # fmt: skip
         given = (
-            x, start, pixel_step, taps, run, weights, first, bias,
+            x, start, pixel_step, taps, first_tap, count, run, weights, first, bias, begun,
             out, at, step, channel, room, after, addend, slopes, low, high,
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = _Code(context, builder, lanes)
-            x, start, pixel_step, taps, run, weights, first, bias = arguments[:8]
-            finish = _Finish(code, signature.args[8:], arguments[8:])
+            x, start, pixel_step, taps, first_tap, count, run, weights, first, bias, begun = arguments[:11]
+            finish = _Finish(code, signature.args[11:], arguments[11:])
             image, table, weights, bias = (
-                code.address(signature.args[i], array) for i, array in ((0, x), (3, taps), (5, weights), (7, bias))
+                code.address(signature.args[i], array) for i, array in ((0, x), (3, taps), (7, weights), (9, bias))
             )
-            count = arrayobj.make_array(signature.args[3])(context, builder, taps).nitems
             biases = [
                 code.load(bias, builder.add(finish.channel, finish.column(j)), code.floats) for j in range(vectors)
             ]
-            sums = [vector for _ in range(rows) for vector in biases]
+            sums = code.when(
+                builder.trunc(begun, ir.IntType(1)),
+                [vector for _ in range(rows) for vector in biases],
+                lambda _: finish.there(rows, vectors),
+            )
             walked = [*sums, first]
             steps = [builder.mul(pixel_step, code.word(row)) for row in range(rows)]
             with code.loop(count, walked) as tap:
-                pixel = builder.gep(image, [builder.add(start, code.load(table, tap, _WORD))])
+                offset = code.load(table, builder.add(first_tap, tap), _WORD)
+                pixel = builder.gep(image, [builder.add(start, offset)])
                 with code.loop(run, walked) as k:
                     at = walked[-1]
                     factors = [

@@ -43,7 +43,14 @@ def _after(command: Command) -> int:
 
 def _open(command: Command, allowed: int = 0) -> bool:
     """Whether nothing is behind a command's sums but what is ``allowed``."""
-    return command.arguments[-2:] == _UNBOUNDED and not _after(command) & ~allowed
+    return _bounds(command) == _UNBOUNDED and not _after(command) & ~allowed
+
+
+def _bounds(command: Command) -> tuple[float, float]:
+    """The last two arguments of a command that bounds its results."""
+    low, high = command.arguments[-2:]
+    assert isinstance(low, float) and isinstance(high, float)
+    return low, high
 
 
 def _tensors(command: Command) -> list[Tensor]:
@@ -55,8 +62,7 @@ def _with_sum(producer: Command, consumer: Command) -> Command | None:
     addend = right if left.buffer is _tensors(producer)[-1].buffer else left
     if not _open(producer) or not left.shape == right.shape == out.shape or left.buffer is right.buffer:
         return None
-    low, high = consumer.arguments[-2:]
-    return _ended(producer, out, addend=addend, after=AFTER_ADD, bounds=(low, high))
+    return _ended(producer, out, addend=addend, after=AFTER_ADD, bounds=_bounds(consumer))
 
 
 def _with_slopes(producer: Command, consumer: Command) -> Command | None:
@@ -70,10 +76,9 @@ def _with_slopes(producer: Command, consumer: Command) -> Command | None:
 
 
 def _with_bounds(producer: Command, consumer: Command) -> Command | None:
-    low, high = consumer.arguments[-2:]
     if not _open(producer, AFTER_ADD | AFTER_PRELU | AFTER_HARD_SWISH):
         return None
-    return _ended(producer, _tensors(consumer)[-1], bounds=(low, high))
+    return _ended(producer, _tensors(consumer)[-1], bounds=_bounds(consumer))
 
 
 def _with_hard_swish(producer: Command, consumer: Command) -> Command | None:

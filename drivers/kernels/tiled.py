@@ -38,6 +38,7 @@ def _product_walk(tile: Tile) -> Callable[..., None]:
         lines: int,
         line_step: int,
         image_step: int,
+        together: int,
         after: int,
         low: float,
         high: float,
@@ -48,8 +49,11 @@ def _product_walk(tile: Tile) -> Callable[..., None]:
 
         A unit of work is a panel of weights (``tiles.panels``) for a line of ``pixels`` output pixels, whose
         input pixels are ``pixel_step`` elements apart. There are ``lines`` of them, ``line_step`` apart, in
-        each of the images, ``image_step`` apart; where the last one has fewer pixels it begins earlier.
+        each of the images, ``image_step`` apart; where the last one has fewer pixels it begins earlier. All of a
+        line's pixels have their products with the weights of ``together`` taps before those of the next ones
+        are read.
         """
+        least, most, unbounded = np.float32(low), np.float32(high), np.float32(np.inf)
         channels = len(bias)
         panels = (channels + width - 1) // width
         total = len(out) // channels
@@ -59,28 +63,34 @@ def _product_walk(tile: Tile) -> Callable[..., None]:
             back = (line * pixels - first) * pixel_step
             start = line // lines * image_step + line % lines * line_step - back
             channel = panel * width
-            for ahead in range(0, pixels, rows):
-                pixel = min(ahead, pixels - rows)
-                compute(
-                    x,
-                    start + pixel * pixel_step,
-                    pixel_step,
-                    taps,
-                    run,
-                    weights,
-                    panel * len(taps) * run * width,
-                    bias,
-                    out,
-                    (first + pixel) * channels + channel,
-                    channels,
-                    channel,
-                    channels - channel,
-                    after,
-                    addend,
-                    slopes,
-                    np.float32(low),
-                    np.float32(high),
-                )
+            for tap in range(0, len(taps), together):
+                count = min(together, len(taps) - tap)
+                last = tap + count == len(taps)
+                for ahead in range(0, pixels, rows):
+                    pixel = min(ahead, pixels - rows)
+                    compute(
+                        x,
+                        start + pixel * pixel_step,
+                        pixel_step,
+                        taps,
+                        tap,
+                        count,
+                        run,
+                        weights,
+                        (panel * len(taps) + tap) * run * width,
+                        bias,
+                        np.int64(tap > 0),
+                        out,
+                        (first + pixel) * channels + channel,
+                        channels,
+                        channel,
+                        channels - channel,
+                        after if last else 0,
+                        addend,
+                        slopes,
+                        least if last else -unbounded,
+                        most if last else unbounded,
+                    )
 
     return products_by_tile
 
@@ -160,7 +170,10 @@ taps_by_tile = Sized(_tap_kernel)
 """By tile and window: "4x2x16_3x3"."""
 
 
-_BLOCK = 96
+_PANEL = 6144
+"""Weights that stay in the nearest cache beside the image: half of what the smallest ones hold."""
+
+_BLOCK = 112
 """Pixels about that go together where nothing forces another number: few enough to stay in the nearest cache."""
 
 
@@ -193,16 +206,19 @@ def emit_products(
     else:
         run, offsets = depth, [column * horizontal.dilation * depth for column in range(columns)]
     taps = [row * vertical.dilation * width * depth + offset for row in range(rows) for offset in offsets]
-    step = horizontal.stride * depth
+    step, total = horizontal.stride * depth, math.prod(out.shape[:3])
     if rows == columns == vertical.stride == horizontal.stride == 1:
-        total = batches * height * width
-        tile = product_tile(min(total, _BLOCK), channels, products)
-        pixels = min(total, _BLOCK // tile.rows * tile.rows)
+        tile = product_tile(total, channels, products)
+        pixels = _block(total, tile)
         lines, walk = -(-total // pixels), (1, 0, pixels * step)
     else:
         pixels, lines = out.shape[2], batches * out.shape[1]
         tile = product_tile(pixels, channels, products)
         walk = out.shape[1], vertical.stride * width * depth, height * width * depth
+    exact = total % pixels == pixels % tile.rows == channels % tile.width == 0  # no tile goes over another one's sums
+    if exact and len(taps) == 1:
+        run, taps = _in_parts(run, tile)
+    together = max(1, _PANEL // (run * tile.width)) if exact else len(taps)
     weights = builder.packed(1, f"panels {tile.name}", lambda value: panels(_by_product(value), tile))
     bias = builder.bias()
     builder.emit(
@@ -218,11 +234,25 @@ def emit_products(
         pixels,
         step,
         *walk,
+        together,
         0,
         *limits,
         work=lines * -(-channels // tile.width),
         operations=math.prod(out.shape) * products,
     )
+
+
+def _block(total: int, tile: Tile) -> int:
+    """How many of ``total`` pixels in a row make a line: whole tiles, and lines all alike where that can be."""
+    sizes = range(tile.rows, min(total, _BLOCK) + 1, tile.rows)
+    alike = [size for size in sizes if total % size == 0 and 2 * size > min(total, _BLOCK)]
+    return max(alike or sizes)
+
+
+def _in_parts(run: int, tile: Tile) -> tuple[int, list[int]]:
+    """A run of values as shorter ones, whose weights fit into the nearest cache: their length, and where they begin."""
+    parts = next(parts for parts in range(1, run + 1) if run % parts == 0 and run // parts * tile.width <= _PANEL)
+    return run // parts, [part * (run // parts) for part in range(parts)]
 
 
 def _by_product(filters: Array) -> Array:

@@ -20,7 +20,7 @@ _ENDING = 24
 """Cycles about that a tile takes beside its products, and one for each of its vectors."""
 
 _ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20)
-_VECTORS = (1, 2, 3, 4)
+_VECTORS = (1, 2, 3, 4, 5, 7)
 _PIXELS = (1, 2, 3, 4, 6, 8, 12)
 _MOST_SUMS = 12
 """Of a depthwise tile: more only fetch more of the image at once than the nearest cache can hold side by side."""
@@ -75,7 +75,7 @@ def product_tile(pixels: int, channels: int, products: int, most: int | None = N
     lanes = max(each for each in _LANES if each <= min(most or processor.lanes(), channels))
 
     def cycles(tile: Tile) -> float:
-        step = max(tile.rows * tile.vectors / 2, (tile.rows + tile.vectors) / 2, _LATENCY)
+        step = max(tile.rows * tile.vectors / 2, 0.6 * (tile.rows + tile.vectors), _LATENCY)
         tiles = -(-pixels // tile.rows) * -(-channels // tile.width)
         return tiles * (products * step + _ENDING + tile.rows * tile.vectors)
 
