@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 
 os.environ["NNHAL_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="nnhal-test-")
+os.environ["NNHAL_TUNING"] = "0"  # trials take time, and what they choose changes no result
 for name in ("NNHAL_DEVICES", "NNHAL_CPU_THREADS"):
     os.environ.pop(name, None)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drivers.engine import native
+from drivers.engine import native, tuning
 from drivers.engine.abi import Kernel
 from drivers.engine.bundles import FORMAT, KERNELS, MANIFEST
 from drivers.engine.native import Unit
@@ -117,6 +117,9 @@ def bundle(models: Mapping[str, Model], devices: Sequence[str], folder: Path, pr
     try:
         (partial / KERNELS).mkdir(parents=True)
         (partial / MODELS).mkdir()
+        (partial / tuning.FOLDER).mkdir()
+        for name, answer in tuning.answers().items():
+            (partial / tuning.FOLDER / name).write_text(answer)
         for name, content in code.values():
             (partial / KERNELS / name).write_bytes(content)
         bundled = {}

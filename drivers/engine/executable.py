@@ -9,6 +9,7 @@ reads) is known when it is reached; stages are kept for the next execution with 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -19,10 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.engine.fusion import fused
 from drivers.engine.lowering import Builder, Weights, is_native
 from drivers.engine.numerics import EXACT, Numerics
 from drivers.engine.program import Compiling, Program
 from drivers.engine.threads import Threads
+from drivers.engine.tuning import Tuner
 from hal.errors import BadDataError, MissedDeadlineTransientError
 from hal.model import Dimensions, Model, Operation, Subgraph, is_fully_specified, is_tensor
 from hal.operations import DECLARATIONS
@@ -204,16 +207,38 @@ class Executable:
             position += 1
         return [values[index] for index in subgraph.outputs]
 
+    def only_program(
+        self, inputs: Sequence[Array | None], outputs: Sequence[Array | None]
+    ) -> tuple[Program, list[Array]] | None:
+        """The program that is all there is to run for these inputs, and its arguments; None where there is more.
+
+        ``outputs``: the bytes where they go, None for one that nobody wants. None also where these do not
+        have room, or an output has no elements.
+        """
+        subgraph = self._subgraph
+        values = {index: value for index, value in zip(subgraph.inputs, inputs) if value is not None}
+        stage = self._stage(0, {index: value.shape for index, value in values.items()}, lambda done, total: None)
+        if stage is None or stage.after < len(subgraph.operations):
+            return None
+        arguments = [values[index] for index in stage.reads]
+        places = dict(zip(subgraph.outputs, outputs))
+        for index, dimensions in stage.writes.items():
+            place = places[index]
+            size = math.prod(dimensions) * OperandType(subgraph.operands[index].type).dtype.itemsize
+            if place is None or not 0 < size <= place.nbytes:
+                return None
+            arguments.append(place)
+        return stage.program, arguments
+
     def _stage(self, first: int, shapes: Mapping[int, Dimensions], compiling: Compiling) -> NativeStage | None:
         """The program that starts at operation ``first``; None where that operation runs on the host."""
-        operations = self._subgraph.operations
-        if not is_native(self._subgraph, operations[first], shapes, self._numerics):
-            return None
         key = (first, tuple(shapes.items()))
         with self._lock:
             if key in self._stages:
                 self._stages.move_to_end(key)
                 return self._stages[key]
+            if not is_native(self._subgraph, self._subgraph.operations[first], shapes, self._numerics):
+                return None
             stage = self._lowered(first, shapes, compiling)
             if stage is not None:
                 self._stages[key] = stage
@@ -233,13 +258,27 @@ class Executable:
         reads = {index: dimensions for index, dimensions in shapes.items() if index in read}
         written = [index for operation in operations for index in operation.outputs]
         writes = [index for index in written if self._last_use.get(index, 0) >= after]
-        builder = Builder(self._subgraph, reads, writes, self._weights, self._numerics)
-        for position, operation in enumerate(operations, start=first):
-            try:
-                builder.lower(operation)
-            except UnknownValueError:  # a parameter that does not show in the dimensions
-                return self._lowered(first, shapes, compiling, position)
-        program = Program(builder.commands, len(reads), len(writes), compiling)
+        tuner = Tuner()
+
+        def built(weights: Weights) -> Builder:
+            builder = Builder(self._subgraph, reads, writes, weights, self._numerics, tuner)
+            for position, operation in enumerate(operations, start=first):
+                try:
+                    builder.lower(operation)
+                except UnknownValueError as error:  # a parameter that does not show in the dimensions
+                    raise _StopError(position) from error
+            return builder
+
+        weights = self._weights.copy()
+        try:
+            builder = built(weights)
+        except _StopError as stop:
+            return self._lowered(first, shapes, compiling, stop.position)
+        if tuner.settle(compiling):
+            weights = self._weights.copy()
+            builder = built(weights)
+        self._weights = weights
+        program = Program(fused(builder.commands), len(reads), len(writes), compiling)
         writing = {index: builder.shapes[index] for index in writes}
         return NativeStage(program, tuple(reads), writing, dict(builder.shapes), after)
 
@@ -295,6 +334,14 @@ class Executable:
         number = self._subgraph.operands[operand].subgraph
         assert number is not None
         return self.referenced(number)
+
+
+class _StopError(Exception):
+    """The operation at ``position`` can't be lowered before the ones in front of it have run."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
 
 
 def _anywhere(position: int, dimensions: Dimensions, dtype: np.dtype[Any]) -> Array:

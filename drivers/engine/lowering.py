@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from drivers.engine.abi import Kernel
 from drivers.engine.numerics import Numerics
 from drivers.engine.program import Buffer, Command, Memory, Tensor, constant
 from drivers.engine.representation import Conversion, Representation
+from drivers.engine.tuning import Tuner
 from hal.model import Dimensions, Lifetime, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments, Array, TensorSpec, UnknownValueError, tensor_spec
@@ -78,8 +80,12 @@ def is_native(subgraph: Subgraph, operation: Operation, shapes: Mapping[int, Dim
 class Weights:
     """Constants as kernels want them, shared by the programs of one model."""
 
-    def __init__(self) -> None:
-        self._kept: dict[object, Buffer] = {}
+    def __init__(self, kept: Mapping[object, Buffer] = MappingProxyType({})) -> None:
+        self._kept = dict(kept)
+
+    def copy(self) -> Weights:
+        """The same constants, to which others can be added."""
+        return Weights(self._kept)
 
     def get(self, key: object, make: Callable[[], NDArray[Any]]) -> Buffer:
         """The constant called ``key``, made on first use."""
@@ -102,9 +108,11 @@ class Builder:
         outputs: Sequence[int],
         weights: Weights,
         numerics: Numerics,
+        tuner: Tuner,
     ) -> None:
         self.commands: list[Command] = []
         self.numerics = numerics
+        self.tuner = tuner
         self._subgraph = subgraph
         self._outputs = {index: position for position, index in enumerate(outputs)}
         self._weights = weights
@@ -232,9 +240,7 @@ class Builder:
         ``operations``: how many scalar operations it takes in all, where that is more than one for
         each element of its largest array.
         """
-        if operations is None:
-            operations = max(math.prod(each.shape) for each in arguments if isinstance(each, Tensor))
-        self.commands.append(Command(kernel, arguments, work, shared=operations >= WORTH_SHARING))
+        self.commands.append(command(kernel, *arguments, work=work, operations=operations))
 
     def _resolved(self, index: int) -> Operand:
         """The operand with the dimensions that it has in this program."""
@@ -280,6 +286,13 @@ class Builder:
         representation = self.numerics.representation(self._subgraph.operands[index])
         assert representation is not None, "is_native"
         return representation
+
+
+def command(kernel: Kernel, *arguments: Tensor | int | float, work: int, operations: int | None = None) -> Command:
+    """What ``Builder.emit`` appends."""
+    if operations is None:
+        operations = max(math.prod(each.shape) for each in arguments if isinstance(each, Tensor))
+    return Command(kernel, arguments, work, shared=operations >= WORTH_SHARING)
 
 
 def _tensor(memory: Memory, dimensions: Dimensions, dtype: str, position: int) -> Tensor:

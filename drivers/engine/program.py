@@ -41,6 +41,17 @@ class Buffer:
     array: NDArray[Any] | None = None
 
 
+def constant(array: NDArray[Any]) -> Buffer:
+    """A buffer of ``array``'s elements, where kernels can load a whole vector from one cache line."""
+    if array.ctypes.data % ALIGNMENT or not array.flags.c_contiguous:
+        memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+        first = -memory.ctypes.data % ALIGNMENT
+        copy = memory[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+        copy[...] = array
+        array = copy
+    return Buffer(Memory.CONSTANT, array.nbytes, array=array)
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """An array in a buffer, from its first byte on."""
@@ -109,36 +120,51 @@ class Program:
         self._functions = np.array([addresses[native.unit(command.kernel)] for command in commands], np.int64)
         self._work = np.array([command.work for command in commands], np.int64)
         self._shared = np.array([command.shared for command in commands], np.int64)
-        self._idle: list[_Frame] = []
+        shared_count = int(np.max(np.flatnonzero(self._shared), initial=-1)) + 1
+        self._counts = len(self._functions), shared_count
+        self._idle: list[Frame] = []
         self._lock = threading.Lock()
 
     def run(self, arguments: Sequence[NDArray[Any]], threads: Threads) -> None:
         """Execute with ``arguments``: each input, then each output, contiguous and of the size lowered for."""
+        frame = self.take()
+        frame.bind(arguments)
+        threads.run(frame.job)
+        self.give_back(frame)
+
+    def take(self) -> Frame:
+        """A frame that nobody else uses until it is given back."""
         with self._lock:
-            frame = self._idle.pop() if self._idle else None
-        frame = frame or self._frame()
-        frame.bases[2:] = [argument.ctypes.data for argument in arguments]
-        threads.run(frame.job_address)
+            if self._idle:
+                return self._idle.pop()
+        return self.frame(np.empty(self.arena_size + ALIGNMENT, np.uint8))
+
+    def give_back(self, frame: Frame) -> None:
+        """Have others use the frame."""
         with self._lock:
             self._idle.append(frame)
 
-    def _frame(self) -> _Frame:
+    def frame(self, memory: NDArray[np.uint8]) -> Frame:
+        """A new frame with this memory, which may be another one's: of these one may be walked at a time."""
         tables = (self._functions, self._blocks, self._work, self._shared)
-        shared_count = int(np.max(np.flatnonzero(self._shared), initial=-1)) + 1
-        return _Frame(self._bases, self.arena_size, tables, (len(self._functions), shared_count))
+        return Frame(self._bases, memory, tables, self._counts)
 
 
-class _Frame:
-    """What one run at a time works on: an arena, the memories' addresses, and the walker's job."""
+class Frame:
+    """What one run at a time works on. ``memory``: of its arena; ``job``: the address of the walker's job."""
 
     def __init__(
-        self, bases: int, arena_size: int, tables: Sequence[NDArray[np.int64]], counts: tuple[int, int]
+        self, bases: int, memory: NDArray[np.uint8], tables: Sequence[NDArray[np.int64]], counts: tuple[int, int]
     ) -> None:
-        self._memory = np.empty(arena_size + ALIGNMENT, np.uint8)
-        self.bases = np.zeros(bases, np.int64)
-        self.bases[1] = aligned(self._memory.ctypes.data)
-        self._job = np.array([*(table.ctypes.data for table in (self.bases, *tables)), *counts], np.int64)
-        self.job_address = self._job.ctypes.data
+        self.memory = memory
+        self._bases = np.zeros(bases, np.int64)
+        self._bases[1] = aligned(memory.ctypes.data)
+        self._job = np.array([*(table.ctypes.data for table in (self._bases, *tables)), *counts], np.int64)
+        self.job: int = self._job.ctypes.data
+
+    def bind(self, arguments: Sequence[NDArray[Any]]) -> None:
+        """Work on these inputs and outputs, which must live as long as they are worked on."""
+        self._bases[2:] = [argument.ctypes.data for argument in arguments]
 
 
 def _planned(commands: Sequence[Command]) -> tuple[dict[Buffer, int], int]:

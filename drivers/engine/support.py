@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from drivers.engine.lowering import LOWERINGS, ON_REFERENCE, Builder, NoLoweringError, Weights
 from drivers.engine.numerics import Numerics
+from drivers.engine.tuning import Tuner
 from hal.errors import BadDataError
 from hal.model import Dimensions, Lifetime, Model, Operation, Subgraph, is_fully_specified, is_tensor
 from hal.operations import DECLARATIONS
@@ -44,7 +45,7 @@ def _refusal(subgraph: Subgraph, operation: Operation, shapes: dict[int, Dimensi
     if reason:
         return reason
     given = {index: shapes[index] for index in operation.inputs if index in shapes}
-    builder = Builder(subgraph, given, (), Weights(), numerics)
+    builder = Builder(subgraph, given, (), Weights(), numerics, Tuner())
     try:
         builder.lower(operation)
     except NoLoweringError as error:

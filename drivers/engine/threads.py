@@ -26,28 +26,21 @@ def count() -> int:
 
 
 class Threads:
-    """The calling thread and ``number`` - 1 others, which sleep between jobs."""
+    """The calling thread and ``number`` - 1 others, which sleep between jobs. ``address``: of the walker's pool."""
 
     def __init__(self, number: int) -> None:
-        self._number = number
+        self.number = number
         self._pool = np.zeros(8, np.int64)
-        self._address = self._pool.ctypes.data
-        self._run = native.walker_function("run")
-        self._busy = threading.Lock()
-        serve = native.walker_function("serve") if number > 1 else None
+        self.address = self._pool.ctypes.data
+        self._run = native.function("drivers.engine.walker", "run", 3)
+        serve = native.function("drivers.engine.walker", "serve", 3) if number > 1 else None
         for index in range(1, number):
             # The thread holds the pool's words: it looks at them for as long as the process lives.
             threading.Thread(target=_serve, args=(serve, self._pool, index, number), daemon=True).start()
 
     def run(self, job: int) -> None:
         """Walk the job at this address: on all threads, or on the caller's alone while others use them."""
-        if self._number > 1 and self._busy.acquire(blocking=False):
-            try:
-                self._run(self._address, job, self._number)
-            finally:
-                self._busy.release()
-        else:
-            self._run(self._address, job, 1)
+        self._run(self.address, job, self.number)
 
 
 def _serve(serve: Callable[[int, int, int], int], pool: NDArray[np.int64], index: int, number: int) -> None:

@@ -2,12 +2,13 @@
 
 A *job* is seven words: the addresses of the memories' base addresses, of the kernels, of their
 parameter blocks, of their amounts of work and of whether this work is to be shared among threads;
-the number of commands, and of those up to the last shared one. A *pool* is three words: how many
-jobs were posted, how often a thread arrived at a barrier since the beginning, and the job.
+the number of commands, and of those up to the last shared one. A *pool* is four words: how many
+jobs were posted, how often a thread arrived at a barrier since the beginning, the job, and whether
+the pool's threads are taken.
 
-All of a pool's threads walk every job together. Each does its part of a shared command, then waits
-for the others; what is too small to share the first thread does alone, and the others wait for it
-only where the next shared command begins.
+All of a pool's threads walk a job together, or its caller alone while they are taken. Each does its
+part of a shared command, then waits for the others; what is too small to share the first thread does
+alone, and the others wait for it only where the next shared command begins.
 
 Imported only to be compiled.
 """
@@ -21,7 +22,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-POSTED, ARRIVALS, JOB = range(3)
+POSTED, ARRIVALS, JOB, TAKEN = range(4)
 BASES, FUNCTIONS, BLOCKS, WORK, SHARED, COUNT, SHARED_COUNT = range(7)
 
 _SPINS = 4000
@@ -63,6 +64,15 @@ def _add(typing_context: Any, address: Any, amount: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = builder.inttoptr(arguments[0], _WORD.as_pointer())
         return builder.atomic_rmw("add", pointer, arguments[1], "acq_rel")
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def _swap(typing_context: Any, address: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        return builder.atomic_rmw("xchg", pointer, arguments[1], "acq_rel")
 
     return types.int64(types.int64, types.int64), generate
 
@@ -130,8 +140,8 @@ def _walk(job: int, thread: int, threads: int, pool: int, arrivals: int) -> int:
 
 
 def run(pool: int, job: int, threads: int) -> None:
-    """Walk a job; with more than one thread, together with the pool's other threads."""
-    if threads == 1 or _words(job)[SHARED_COUNT] == 0:
+    """Walk a job; with more than one thread, together with the pool's other threads if they are free."""
+    if threads == 1 or _words(job)[SHARED_COUNT] == 0 or _swap(pool + 8 * TAKEN, 1):
         _walk(job, 0, 1, pool, 0)
         return
     arrivals = _load(pool + 8 * ARRIVALS)  # nobody is on the way: the last job's last barrier was passed
@@ -139,6 +149,7 @@ def run(pool: int, job: int, threads: int) -> None:
     _add(pool + 8 * POSTED, 1)
     _system_call(_FUTEX, pool + 8 * POSTED, _FUTEX_WAKE_PRIVATE, threads, 0)
     _walk(job, 0, threads, pool, arrivals)
+    _swap(pool + 8 * TAKEN, 0)
 
 
 def serve(pool: int, thread: int, threads: int) -> None:

@@ -49,7 +49,8 @@ def _open(command: Command, allowed: int = 0) -> bool:
 def _bounds(command: Command) -> tuple[float, float]:
     """The last two arguments of a command that bounds its results."""
     low, high = command.arguments[-2:]
-    assert isinstance(low, float) and isinstance(high, float)
+    assert isinstance(low, float)
+    assert isinstance(high, float)
     return low, high
 
 

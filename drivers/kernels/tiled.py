@@ -9,12 +9,12 @@ import numpy as np
 
 from drivers.engine import abi
 from drivers.engine.abi import F32x1, I64x1, Sized
-from drivers.engine.lowering import Builder
-from drivers.engine.program import Tensor
+from drivers.engine.lowering import Builder, command
+from drivers.engine.program import Command, Tensor
 from drivers.kernels.fused import bounds
 from drivers.kernels.layout import nhwc_input, nhwc_output
 from drivers.kernels.padding import emit_padded, zero_of
-from drivers.kernels.tiles import PRODUCT_TILES, TAP_TILES, Tile, panels, product_tile, tap_tile
+from drivers.kernels.tiles import PRODUCT_TILES, TAP_TILES, Tile, panels, product_tiles, tap_tiles
 from hal.operations.convolution import conv_axes
 from hal.operations.declaration import Arguments, Array
 from hal.operations.window import Axis
@@ -200,46 +200,67 @@ def emit_products(
     """Emit the products of input 1's filter with ``image``, which has its padding, and the operation's bias."""
     batches, height, width, depth = image.shape
     rows, columns, channels = vertical.window, horizontal.window, out.shape[3]
-    products = rows * columns * depth
+    products, total = rows * columns * depth, math.prod(out.shape[:3])
+    flat = rows == columns == vertical.stride == horizontal.stride == 1
+
+    def command_of(name: str, weights: Tensor, bias: Tensor) -> Command:
+        tile = PRODUCT_TILES[name]
+        if flat:
+            pixels = _block(total, tile)
+            lines, walk = -(-total // pixels), (1, 0, pixels * depth)
+        else:
+            pixels, lines = out.shape[2], batches * out.shape[1]
+            walk = out.shape[1], vertical.stride * width * depth, height * width * depth
+        # Sums are left and taken up again only where no tile goes over another one's.
+        exact = total % pixels == pixels % tile.rows == channels % tile.width == 0
+        run, taps = _taps(vertical, horizontal, image, tile if exact else None)
+        return command(
+            products_by_tile[name],
+            image.flat,
+            builder.table(np.array(taps, np.int64)),
+            weights.flat,
+            bias,
+            bias,
+            bias,
+            out.flat,
+            run,
+            pixels,
+            horizontal.stride * depth,
+            *walk,
+            max(1, _PANEL // (run * tile.width)) if exact else len(taps),
+            0,
+            *limits,
+            work=lines * -(-channels // tile.width),
+            operations=math.prod(out.shape) * products,
+        )
+
+    def trial(name: str) -> Command:
+        tile = PRODUCT_TILES[name]
+        size = -(-channels // tile.width) * tile.width * products
+        return command_of(name, builder.temporary(size), builder.temporary(channels))
+
+    candidates = [tile.name for tile in product_tiles(total if flat else out.shape[2], channels, products)]
+    question = f"products {image.shape} {out.shape} {vertical} {horizontal}"
+    name = builder.tuner.choose(question, candidates, trial)
+    tile = PRODUCT_TILES[name]
+    weights = builder.packed(1, f"panels {name}", lambda value: panels(_by_product(value), tile))
+    builder.commands.append(command_of(name, weights, builder.bias()))
+
+
+def _taps(vertical: Axis, horizontal: Axis, image: Tensor, tile: Tile | None) -> tuple[int, list[int]]:
+    """The values that a pixel is the sum over: how many there are in a run, and where the runs begin.
+
+    ``tile``: that of which the weights of a run shall stay in the nearest cache.
+    """
+    width, depth = image.shape[2:]
     if horizontal.dilation == 1:  # a filter's row is one run of values
-        run, offsets = columns * depth, [0]
+        run, offsets = horizontal.window * depth, [0]
     else:
-        run, offsets = depth, [column * horizontal.dilation * depth for column in range(columns)]
-    taps = [row * vertical.dilation * width * depth + offset for row in range(rows) for offset in offsets]
-    step, total = horizontal.stride * depth, math.prod(out.shape[:3])
-    if rows == columns == vertical.stride == horizontal.stride == 1:
-        tile = product_tile(total, channels, products)
-        pixels = _block(total, tile)
-        lines, walk = -(-total // pixels), (1, 0, pixels * step)
-    else:
-        pixels, lines = out.shape[2], batches * out.shape[1]
-        tile = product_tile(pixels, channels, products)
-        walk = out.shape[1], vertical.stride * width * depth, height * width * depth
-    exact = total % pixels == pixels % tile.rows == channels % tile.width == 0  # no tile goes over another one's sums
-    if exact and len(taps) == 1:
-        run, taps = _in_parts(run, tile)
-    together = max(1, _PANEL // (run * tile.width)) if exact else len(taps)
-    weights = builder.packed(1, f"panels {tile.name}", lambda value: panels(_by_product(value), tile))
-    bias = builder.bias()
-    builder.emit(
-        products_by_tile[tile.name],
-        image.flat,
-        builder.table(np.array(taps, np.int64)),
-        weights.flat,
-        bias,
-        bias,
-        bias,
-        out.flat,
-        run,
-        pixels,
-        step,
-        *walk,
-        together,
-        0,
-        *limits,
-        work=lines * -(-channels // tile.width),
-        operations=math.prod(out.shape) * products,
-    )
+        run, offsets = depth, [column * horizontal.dilation * depth for column in range(horizontal.window)]
+    if vertical.window == 1 and len(offsets) == 1 and tile is not None:
+        parts = next(parts for parts in range(1, run + 1) if run % parts == 0 and run // parts * tile.width <= _PANEL)
+        return run // parts, [part * (run // parts) for part in range(parts)]
+    return run, [row * vertical.dilation * width * depth + each for row in range(vertical.window) for each in offsets]
 
 
 def _block(total: int, tile: Tile) -> int:
@@ -247,12 +268,6 @@ def _block(total: int, tile: Tile) -> int:
     sizes = range(tile.rows, min(total, _BLOCK) + 1, tile.rows)
     alike = [size for size in sizes if total % size == 0 and 2 * size > min(total, _BLOCK)]
     return max(alike or sizes)
-
-
-def _in_parts(run: int, tile: Tile) -> tuple[int, list[int]]:
-    """A run of values as shorter ones, whose weights fit into the nearest cache: their length, and where they begin."""
-    parts = next(parts for parts in range(1, run + 1) if run % parts == 0 and run // parts * tile.width <= _PANEL)
-    return run // parts, [part * (run // parts) for part in range(parts)]
 
 
 def _by_product(filters: Array) -> Array:
@@ -296,29 +311,38 @@ def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
     vertical, horizontal = conv_axes(arguments)
     image = _padded(builder, nhwc_input(builder, arguments.nchw), vertical, horizontal)
     weights = builder.packed(1, "by column", lambda value: value[0].transpose(1, 0, 2))
-    bias = builder.bias()
     rows, columns = vertical.window, horizontal.window
     row = image.shape[2] * image.shape[3]
     with nhwc_output(builder, arguments.nchw) as out:
         batches, height, width, channels = out.shape
-        tile = tap_tile(width, channels, rows * columns)
-        builder.emit(
-            taps_by_tile[f"{tile.name}_{rows}x{columns}"],
-            image.flat,
-            weights.flat,
-            bias,
-            bias,
-            bias,
-            out.flat,
-            height,
-            width,
-            vertical.stride * row,
-            image.shape[1] * row,
-            horizontal.stride * channels,
-            vertical.dilation * row,
-            horizontal.dilation * channels,
-            0,
-            *bounds(arguments.activation),
-            work=batches * height,
-            operations=math.prod(out.shape) * rows * columns,
+
+        def command_of(name: str, weights: Tensor, bias: Tensor) -> Command:
+            return command(
+                taps_by_tile[name],
+                image.flat,
+                weights.flat,
+                bias,
+                bias,
+                bias,
+                out.flat,
+                height,
+                width,
+                vertical.stride * row,
+                image.shape[1] * row,
+                horizontal.stride * channels,
+                vertical.dilation * row,
+                horizontal.dilation * channels,
+                0,
+                *bounds(arguments.activation),
+                work=batches * height,
+                operations=math.prod(out.shape) * rows * columns,
+            )
+
+        candidates = [f"{tile.name}_{rows}x{columns}" for tile in tap_tiles(width, channels, rows * columns)]
+        question = f"taps {image.shape} {out.shape} {vertical} {horizontal}"
+        name = builder.tuner.choose(
+            question,
+            candidates,
+            lambda name: command_of(name, builder.temporary(rows * columns * channels), builder.temporary(channels)),
         )
+        builder.commands.append(command_of(name, weights, builder.bias()))

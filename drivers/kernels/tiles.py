@@ -6,6 +6,7 @@ pixels or channels that another tile computes too: the same numbers are written 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ _LATENCY = 4
 
 _ENDING = 24
 """Cycles about that a tile takes beside its products, and one for each of its vectors."""
+
+_CANDIDATES, _NEAR = 4, 1.25
 
 _ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20)
 _VECTORS = (1, 2, 3, 4, 5, 7)
@@ -67,32 +70,42 @@ TAP_TILES = {
 """The tiles that depthwise sums have kernels for."""
 
 
-def product_tile(pixels: int, channels: int, products: int, most: int | None = None) -> Tile:
-    """The tile that computes ``channels`` of each of a line of ``pixels`` in the shortest time, by estimate.
+def product_tiles(pixels: int, channels: int, products: int) -> list[Tile]:
+    """The tiles that compute ``channels`` of each of a line of ``pixels`` quickest by estimate, the best first.
 
-    ``products``: how many each result is the sum of; ``most``: lanes, those of the processor unless given.
+    ``products``: how many each result is the sum of.
     """
-    lanes = max(each for each in _LANES if each <= min(most or processor.lanes(), channels))
+    lanes = _lanes(channels)
 
     def cycles(tile: Tile) -> float:
         step = max(tile.rows * tile.vectors / 2, 0.6 * (tile.rows + tile.vectors), _LATENCY)
         tiles = -(-pixels // tile.rows) * -(-channels // tile.width)
         return tiles * (products * step + _ENDING + tile.rows * tile.vectors)
 
-    return min((each for each in PRODUCT_TILES.values() if each.lanes == lanes and each.rows <= pixels), key=cycles)
+    return _likeliest((each for each in PRODUCT_TILES.values() if each.lanes == lanes and each.rows <= pixels), cycles)
 
 
-def tap_tile(pixels: int, channels: int, taps: int) -> Tile:
-    """The tile that computes a line of ``pixels`` of ``channels`` each in the shortest time, by estimate."""
-    lanes = max(each for each in _LANES if each <= min(processor.lanes(), channels))
+def tap_tiles(pixels: int, channels: int, taps: int) -> list[Tile]:
+    """The same for depthwise sums over ``taps``."""
+    lanes = _lanes(channels)
 
     def cycles(tile: Tile) -> float:
         step = max((tile.rows + 1) * tile.vectors / 2, _LATENCY)
         ending = _ENDING + tile.rows * tile.vectors
         return -(-pixels // tile.rows) * -(-channels // tile.width) * (taps * step + ending)
 
-    fitting = [tile for tile in TAP_TILES.values() if tile.lanes == lanes and tile.width <= channels]
-    return min((tile for tile in fitting if tile.rows <= max(pixels, 1)), key=cycles)
+    fitting = (tile for tile in TAP_TILES.values() if tile.lanes == lanes and tile.width <= channels)
+    return _likeliest((tile for tile in fitting if tile.rows <= pixels), cycles)
+
+
+def _lanes(channels: int) -> int:
+    return max(each for each in _LANES if each <= min(processor.lanes(), channels))
+
+
+def _likeliest(tiles: Iterable[Tile], cycles: Callable[[Tile], float]) -> list[Tile]:
+    """The few tiles worth a trial: those whose estimates are near the best one."""
+    ranked = sorted(tiles, key=cycles)
+    return [tile for tile in ranked[:_CANDIDATES] if cycles(tile) <= _NEAR * cycles(ranked[0])]
 
 
 def panels(weights: Array, tile: Tile) -> Array:

@@ -10,6 +10,7 @@ import drivers.kernels  # noqa: F401 (the lowerings)
 from drivers.engine.lowering import Builder, Weights
 from drivers.engine.numerics import EXACT
 from drivers.engine.support import refusals
+from drivers.engine.tuning import Tuner
 from hal.errors import BadDataError
 from hal.inference import with_inferred_dimensions
 from hal.model import Lifetime, Model, Operand, Subgraph, is_fully_specified, is_tensor
@@ -53,7 +54,7 @@ def commands(model: Model) -> int | None:
         return None
     main = model.main
     shapes = {index: main.operands[index].dimensions for index in main.inputs}
-    builder = Builder(main, shapes, main.outputs, Weights(), EXACT)
+    builder = Builder(main, shapes, main.outputs, Weights(), EXACT, Tuner())
     for operation in main.operations:
         builder.lower(operation)
     return len(builder.commands)

@@ -1,0 +1,118 @@
+"""Answering a burst's requests without Python: wait for one, walk its job, tell the client.
+
+Imported only to be compiled. A *block* (``drivers.engine.block``) is memory of the driver's own: what a
+client can write to is read once, and checked before it is used.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from drivers.engine import walker
+from drivers.engine.block import (
+    ANSWERED,
+    BARRED,
+    BEGIN,
+    CLOCK,
+    ENDED,
+    JOBS,
+    NOTHING,
+    OTHER,
+    OUTCOME,
+    POOL,
+    REQUESTS,
+    RESULTS,
+    SERVED,
+    SPIN,
+    THREADS,
+    WANTED,
+)
+from drivers.engine.walker import _FUTEX, _SCHED_YIELD, _jit, _load, _swap, _system_call, _words
+from hal.rings import FORMS, LENGTH, NANOSECONDS, SEQUENCE, SUBJECT
+
+_CROWDED = 20_000
+"""Nanoseconds: who gets the core back only after so long takes it from others, and had better sleep."""
+
+_LOOKS = 16
+"""Looks at the ring before the core is offered to others: about a microsecond."""
+
+_FUTEX_WAKE = 1
+_EVERYBODY = 2**31 - 1
+_CLOCK_MONOTONIC = 1
+
+_run = _jit(walker.run)
+_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int64, types.int64))
+
+
+@intrinsic
+def _pause(typing_context: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if platform.machine() == "x86_64":
+            pause = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, pause, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@_jit
+def _now(block: int) -> int:
+    _clock_gettime(_CLOCK_MONOTONIC, block + 8 * CLOCK)
+    words = _words(block)
+    return words[CLOCK] * 1_000_000_000 + words[CLOCK + 1]
+
+
+@_jit
+def _comes(block: int, requests: int, served: int) -> bool:
+    words = _words(block)
+    now = _now(block)
+    end = now + words[SPIN]
+    looks = 0
+    while _load(requests + 8 * SEQUENCE) == served:
+        if _load(words[WANTED]) or _load(words[ENDED]):
+            return False
+        looks += 1
+        if looks % _LOOKS == 0:
+            last = now
+            now = _now(block)
+            if now > end or now - last > _CROWDED:
+                return False
+            _system_call(_SCHED_YIELD, 0, 0, 0, 0)
+        _pause()
+    return True
+
+
+def answer(block: int) -> None:
+    """Wait for the next request for as long as the block says, and answer it if it has a job."""
+    words = _words(block)
+    requests = words[REQUESTS]
+    results = words[RESULTS]
+    if not _comes(block, requests, words[SERVED]):
+        words[OUTCOME] = NOTHING
+        return
+    sequence = _load(requests + 8 * SEQUENCE)
+    form = _load(requests + 8 * SUBJECT)
+    plain = _load(requests + 8 * LENGTH) == 0 and _load(requests + 8 * NANOSECONDS) == 0
+    job = 0
+    if 0 <= form < FORMS and plain and _load(words[BARRED]) == 0:
+        job = _words(words[JOBS])[form]
+    if job == 0:
+        words[OUTCOME] = OTHER
+        return
+    begin = _now(block)
+    _run(words[POOL], job, words[THREADS])
+    result = _words(results)
+    result[SUBJECT] = 0
+    result[LENGTH] = 0
+    result[NANOSECONDS] = _now(block) - begin
+    _swap(results + 8 * SEQUENCE, sequence)
+    _system_call(_FUTEX, results + 8 * SEQUENCE, _FUTEX_WAKE, _EVERYBODY, 0)
+    words[SERVED] = sequence
+    words[BEGIN] = begin
+    words[OUTCOME] = ANSWERED
