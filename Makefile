@@ -1,6 +1,7 @@
 # make demo   fetch real models, find the face on a photograph, draw it
 # make test   lint, types, tests
-# Both set up a virtual environment in .venv first, once.
+# make bench  measure the CPU device beside LiteRT (docs/bench.md)
+# All set up a virtual environment in .venv first, once.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,7 +18,8 @@ test: .venv/ready
 	$(BIN)/pytest
 
 bench: .venv/ready
-	$(BIN)/python -m tools.benchmarks.engine
+	mkdir -p build
+	$(BIN)/nnhal bench --against litert --json build/bench.json --plot build/bench.svg
 
 docs: .venv/ready
 	$(BIN)/python -m tools.operations_table

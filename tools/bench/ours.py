@@ -1,0 +1,81 @@
+"""Our side: an application with a model, and its driver in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+from hal.device import Progress
+from runtime.compiled import compile_model
+from runtime.launcher import EmbeddedDriver
+from runtime.model import Model
+from runtime.remote import RemoteDevice
+from runtime.values import Array
+from tools.bench.alternating import TIME, Parts
+
+MODES = ("burst", "rpc")
+COMPUTING = "computing"
+"""The part of a call that the driver spends computing: its own wall clock's, also where the device is simulated."""
+
+_THREADS = "NNHAL_CPU_THREADS"
+
+
+@contextlib.contextmanager
+def fresh_driver(name: str, threads: int) -> Iterator[tuple[RemoteDevice, int]]:
+    """The device ``name`` behind a driver that is started for this, with so many threads; and its process's number.
+
+    Raises ``UnavailableDeviceError`` where it does not start.
+    """
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = str(threads)
+    try:
+        driver = EmbeddedDriver(name)
+        address = driver.address()
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
+    assert driver.pid is not None
+    try:
+        yield RemoteDevice(driver), driver.pid
+    finally:
+        driver.give_up(address)
+
+
+class Ours:
+    """A model on a device, on the same inputs again and again. ``mode``: one of ``MODES``."""
+
+    def __init__(
+        self, model: Model, device: RemoteDevice, inputs: Sequence[Array], mode: str, progress: Progress
+    ) -> None:
+        self._inputs = inputs
+        self._open = contextlib.ExitStack()
+        self._compiled = self._open.enter_context(compile_model(model, [device], progress=progress))
+        self._burst = self._open.enter_context(self._compiled.burst()) if mode == "burst" else None
+
+    def outputs(self) -> list[Array]:
+        """What the model computes, by the way that is measured."""
+        return self._compiled.run(self._inputs) if self._burst is None else self._burst.run(self._inputs)
+
+    def call(self) -> Parts:
+        """Execute once, from the application's call to its return; in a burst, ``COMPUTING`` is told as well."""
+        start = time.perf_counter()
+        self.outputs()
+        taken = time.perf_counter() - start
+        computing = None if self._burst is None else self._burst.computing
+        return {TIME: taken} if computing is None else {TIME: taken, COMPUTING: computing}
+
+    def told(self) -> Parts:
+        """Execute once, outside a burst, and have the driver tell ``COMPUTING``: this call takes a little longer."""
+        start = time.perf_counter()
+        _, report = self._compiled.run_reported(self._inputs)
+        parts = {TIME: time.perf_counter() - start}
+        computing = [step.computing for step in report.steps if step.computing is not None]
+        return {**parts, COMPUTING: sum(computing)} if len(computing) == len(report.steps) else parts
+
+    def close(self) -> None:
+        """End the burst and give the model back."""
+        self._open.close()
