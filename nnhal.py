@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Priority,
         ResultCode,
     )
+    from runtime.burst import Burst
     from runtime.compilation import Compilation, plan
     from runtime.compiled import CompiledModel
     from runtime.compiled import compile_model as compile
@@ -69,6 +70,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BadDataError",
     "BadStateError",
+    "Burst",
     "Compilation",
     "CompiledModel",
     "DeadObjectError",
@@ -127,6 +129,7 @@ _MODULES = {
     "plan": "runtime.compilation",
     "quantize": "tools.quantization",
     "set_telemetry": "runtime.telemetry",
+    "Burst": "runtime.burst",
     "Compilation": "runtime.compilation",
     "CompiledModel": "runtime.compiled",
     "Event": "runtime.event",

@@ -196,11 +196,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """The dimensions of each output, in order, how long the execution took, and what happened when."""
+    """The dimensions of each output, in order, how long the execution took, and what happened when.
+
+    ``computing``: nanoseconds that passed while the device computed, real ones also where ``timing`` is
+    simulated; None where a driver does not tell. ``in_burst``: whether a burst of the driver's has brought it.
+    """
 
     output_dimensions: tuple[Dimensions, ...]
     timing: Timing = field(default=Timing())
     spans: tuple[Span, ...] = ()
+    computing: int | None = None
+    in_burst: bool = False
 
 
 class PreparedModel(ABC):
@@ -247,9 +253,42 @@ class PreparedModel(ABC):
         fence.signal(FenceState.DONE)
         return result
 
+    def open_burst(self) -> Burst:
+        """Begin many executions, one after the other; by default they are ordinary ones."""
+        return OrdinaryBurst(self)
+
     @abstractmethod
     def close(self) -> None:
         """Give back what the prepared model holds on its device. May be called again."""
+
+
+class Burst(ABC):
+    """Many executions of a prepared model, one after the other, as fast as they can be.
+
+    A device may take it as a hint that they are coming. Not for several threads at once.
+    """
+
+    @abstractmethod
+    def execute(self, request: Request) -> ExecutionResult:
+        """The same as ``PreparedModel.execute``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """There are no more. May be called again, and while another thread is in ``execute``."""
+
+
+class OrdinaryBurst(Burst):
+    """Ordinary executions, for a device that has nothing faster."""
+
+    def __init__(self, prepared: PreparedModel) -> None:
+        self._prepared = prepared
+
+    def execute(self, request: Request) -> ExecutionResult:
+        """See ``Burst``."""
+        return self._prepared.execute(request)
+
+    def close(self) -> None:
+        """Nothing is to be given back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ failed. Whoever waits sleeps in the kernel, in whatever process it is.
 
 from __future__ import annotations
 
-import ctypes
-import platform
 import time
 from collections.abc import Callable
 from enum import IntEnum
@@ -15,19 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hal import futex
 from hal.errors import BadDataError, MissedDeadlineTransientError, OpFailedError
 from hal.memory import Folder, Region
 
-_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}.get(platform.machine())
-"""The number of the system call; where it is not known, waiting means looking again and again."""
-
-_WAIT, _WAKE = 0, 1
-_EVERYBODY = 2**31 - 1
 _LOOK = 0.1
 """Seconds between looks at whether waiting still makes sense."""
-
-_SLEEP = 0.001
-"""Seconds between looks at the word without the system call."""
 
 
 class FenceState(IntEnum):
@@ -73,8 +64,7 @@ class Fence:
         """Say so to everybody who waits. The first signal counts: a later one changes nothing."""
         if self.state is FenceState.WAITING:
             self._word[0] = state
-            if _FUTEX is not None:
-                _system_call(_FUTEX, self._word.ctypes.data, _WAKE, _EVERYBODY, None)
+            futex.wake(self._word.ctypes.data)
 
     def wait(self, deadline: float | None = None, check: Callable[[], None] = lambda: None) -> None:
         """Wait until it signals.
@@ -87,26 +77,6 @@ class Fence:
             left = _LOOK if deadline is None else min(_LOOK, deadline - time.monotonic())
             if left <= 0:
                 raise MissedDeadlineTransientError("what the execution waits for was not done in time")
-            if _FUTEX is None:
-                time.sleep(min(left, _SLEEP))
-            else:
-                _system_call(_FUTEX, self._word.ctypes.data, _WAIT, 0, ctypes.byref(_timespec(left)))
+            futex.wait(self._word.ctypes.data, FenceState.WAITING, left)
         if self.state is FenceState.FAILED:
             raise OpFailedError("what the execution waits for has failed")
-
-
-class _Timespec(ctypes.Structure):
-    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
-
-
-def _timespec(seconds: float) -> _Timespec:
-    whole = int(seconds)
-    return _Timespec(whole, int((seconds - whole) * 1e9))
-
-
-def _system_call(number: int, address: int, operation: int, value: int, timeout: object) -> None:
-    """A futex call; Python's other threads run meanwhile. That it returns early is all that can happen."""
-    _libc.syscall(ctypes.c_long(number), ctypes.c_void_p(address), operation, value, timeout, None, 0)
-
-
-_libc = ctypes.CDLL(None)

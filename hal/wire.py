@@ -283,6 +283,8 @@ def result_to_wire(result: ExecutionResult, inline: Sequence[Bytes | None]) -> d
         response.timing.in_driver_ns = result.timing.in_driver
     if result.timing.energy is not None:
         response.timing.energy_nj = result.timing.energy
+    if result.computing is not None:
+        response.computing_ns = result.computing
     for span in result.spans:
         response.spans.add(
             track=span.track,
@@ -314,6 +316,7 @@ def result_from_wire(message: device_pb2.ExecuteResponse) -> ExecutionResult:
             )
             for span in message.spans
         ),
+        message.computing_ns if message.HasField("computing_ns") else None,
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,12 @@ from runtime.model import Model
 from runtime.plan import Plan
 from runtime.report import ExecutionReport
 from runtime.running import Running
+from runtime.telemetry import Mode
 from runtime.values import Array, Value, as_array, as_bytes
+
+if TYPE_CHECKING:
+    from runtime.bursts import Bursts
+    from runtime.compiled_burst import CompiledBurst
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,14 @@ class ArgumentSpec:
 
 
 class CompiledModel:
-    """A model on its devices, as a function from arrays to arrays. Safe to use from several threads."""
+    """A model on its devices, as a function from arrays to arrays. Safe to use from several threads.
+
+    ``compilation``: the model's.
+    """
 
     def __init__(self, compilation: Compilation) -> None:
         main = compilation.model.main
-        self._compilation = compilation
+        self.compilation = compilation
         self.inputs = [_spec(f"input {i}", main.operands[index]) for i, index in enumerate(main.inputs)]
         self.outputs = [_spec(f"output {i}", main.operands[index]) for i, index in enumerate(main.outputs)]
         self._learnt: tuple[list[Dimensions], Sequence[Dimensions]] | None = None
@@ -57,12 +65,12 @@ class CompiledModel:
     @property
     def devices(self) -> list[DeviceInfo]:
         """The devices that execute the model, in the order in which it needs them."""
-        return [device.info for device in self._compilation.plan.devices]
+        return [device.info for device in self.compilation.plan.devices]
 
     @property
     def plan(self) -> Plan:
         """Which of them executes which operations."""
-        return self._compilation.plan
+        return self.compilation.plan
 
     def run(self, inputs: Sequence[Value | None]) -> list[Array]:
         """Execute the model; returns one new array for each output.
@@ -71,23 +79,34 @@ class CompiledModel:
         None for an optional one that is left out. Raises ``BadDataError`` for inputs that don't fit,
         ``BadStateError`` after ``close``, and what the device raises.
         """
-        return self._run(inputs, measure=False)[0]
+        return self.execute(inputs, Request((), ()))[0]
 
     def run_timed(self, inputs: Sequence[Value | None]) -> tuple[list[Array], Timing]:
         """As ``run``; returns also how long the devices say it took."""
-        outputs, running = self._run(inputs, measure=True)
+        outputs, running = self.execute(inputs, Request((), (), measure=True))
         return outputs, running.timing
 
     def run_reported(
         self, inputs: Sequence[Value | None], *, trace: bool = False
     ) -> tuple[list[Array], ExecutionReport]:
         """As ``run``; returns also what happened; with ``trace``, what each part of the devices did when."""
-        outputs, running = self._run(inputs, measure=True, trace=trace)
+        outputs, running = self.execute(inputs, Request((), (), measure=True, trace=trace))
         return outputs, running.report()
+
+    def burst(self) -> CompiledBurst:
+        """Begin many executions, one after the other, that cost little beyond what the devices compute.
+
+        with compiled.burst() as burst:
+            for image in images:
+                outputs = burst.run([image])
+        """
+        from runtime.compiled_burst import CompiledBurst  # it runs compiled models
+
+        return CompiledBurst(self)
 
     def close(self) -> None:
         """Give back what the model holds on its devices."""
-        self._compilation.close()
+        self.compilation.close()
 
     def __enter__(self) -> CompiledModel:
         return self
@@ -100,16 +119,21 @@ class CompiledModel:
     ) -> None:
         self.close()
 
-    def _run(
-        self, inputs: Sequence[Value | None], *, measure: bool, trace: bool = False
+    def execute(
+        self,
+        inputs: Sequence[Value | None],
+        asked: Request,
+        mode: Mode = Mode.SYNC,
+        bursts: Bursts | None = None,
     ) -> tuple[list[Array], Running]:
-        prepared = self._compilation.prepared
+        """As ``run``, with what ``asked`` says beside inputs and outputs; returns also what has happened."""
+        prepared = self.compilation.prepared
         arguments = self._arguments(inputs)
+        limited = replace(asked, inputs=arguments, loop_timeout=DEFAULT_LOOP_TIMEOUT)
 
         def executed(buffers: Sequence[Bytes]) -> tuple[Running, Sequence[Dimensions]]:
-            outputs = [Argument(buffer) for buffer in buffers]
-            request = Request(arguments, outputs, measure, loop_timeout=DEFAULT_LOOP_TIMEOUT, trace=trace)
-            running = Running(request)
+            request = replace(limited, outputs=[Argument(buffer) for buffer in buffers])
+            running = Running(request, mode, bursts)
             return running, prepared.run(running, request).output_dimensions
 
         given = [argument.dimensions for argument in arguments]
@@ -136,7 +160,7 @@ class CompiledModel:
     def _argument(self, index: int, spec: ArgumentSpec, value: Value | None) -> Argument:
         if value is None:
             argument = Argument(None)
-            validate_input(self._compilation.model, index, argument)
+            validate_input(self.compilation.model, index, argument)
             return argument
         array = as_array(value, spec.type, f"input {index}")
         fits = spec.type.is_tensor == bool(array.shape) and merge(spec.dimensions, array.shape) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,9 @@ from runtime.launcher import EmbeddedDriver, RunningService
 
 ANSWER_LIMIT = 30.0
 """Seconds for calls that only look something up."""
+
+_GRACE = 1.0
+"""Seconds past a request's own timeout after which a driver that has not even refused it is given up."""
 
 
 class Connection:
@@ -102,6 +106,34 @@ class Connection:
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             return OpFailedError(f"the driver '{self.name}' does not implement this call")
         return OpFailedError(f"the driver '{self.name}' failed: {error.code().name} {reason}")
+
+
+class Patience:
+    """How long a driver may be silent about a request from now on: its timeout and a moment, or ``patience`` seconds.
+
+    ``limit``: the shorter of these, in seconds.
+    """
+
+    def __init__(self, connection: Connection, timeout: float | None, patience: float) -> None:
+        self._connection = connection
+        self._late = timeout is not None and timeout + _GRACE < patience
+        self.limit = timeout + _GRACE if self._late and timeout is not None else patience
+        self._end = time.monotonic() + self.limit
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self._end - time.monotonic()
+
+    def check(self) -> None:
+        """Give up the driver, and raise the error that tells so, when no time is left."""
+        if self.left <= 0:
+            raise self.given_up()
+
+    def given_up(self) -> NnapiError:
+        """Give up the driver; returns the error that tells so."""
+        error = self._connection.give_up(self.limit)
+        return MissedDeadlineTransientError(str(error)) if self._late else error
 
 
 def is_silence(error: grpc.RpcError) -> bool:

@@ -25,6 +25,7 @@ from hal.operand_rules import described, merge, value_size
 from hal.types import DurationCode, OperandType
 from hal.validation import validate_input, validate_output
 from runtime import process
+from runtime.burst import Burst
 from runtime.compilation import Compilation
 from runtime.event import Event, ExecutionEvent
 from runtime.memory import Memory, sizes
@@ -194,6 +195,18 @@ class Execution:
         """
         request = self._start()
         self._run(Running(request, Mode.SYNC), lambda running: self._computed(running, request))
+
+    def burst_compute(self, burst: Burst) -> None:
+        """Compute the outputs as part of a burst, and return when they are there.
+
+        Raises ``BadDataError`` where the burst is of another compilation, ``BadStateError`` where it is
+        computing another execution or is closed, and what ``compute`` raises.
+        """
+        if burst is None:
+            raise UnexpectedNullError("there must be a burst to compute in")
+        with burst.computing(self._compilation) as bursts:
+            request = self._start()
+            self._run(Running(request, Mode.BURST, bursts), lambda running: self._computed(running, request))
 
     def start_compute(self) -> Event:
         """Begin to compute the outputs; the event's ``wait`` raises what ``compute`` would."""

@@ -49,6 +49,11 @@ class EmbeddedDriver:
                 self._start()
             return self._address
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the driver's process; None before it has been started and after it was given up."""
+        return None if self._process is None else self._process.pid
+
     def give_up(self, address: str) -> None:
         """End the driver at ``address``, which was found dead or dying: the next call starts another."""
         with self._lock:

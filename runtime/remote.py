@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 
 from hal.device import (
+    Burst,
     Bytes,
     Cache,
     Capabilities,
@@ -30,7 +31,6 @@ from hal.device import (
 from hal.errors import (
     BadDataError,
     DeadObjectError,
-    MissedDeadlineTransientError,
     OpFailedError,
 )
 from hal.fence import Fence, FenceState
@@ -46,9 +46,10 @@ from hal.wire import (
     support_from_wire,
 )
 from protos.nnhal.v1 import device_pb2
-from runtime.connection import ANSWER_LIMIT, Connection, is_silence, is_unimplemented
+from runtime.connection import ANSWER_LIMIT, Connection, Patience, is_silence, is_unimplemented
 from runtime.launcher import EmbeddedDriver, RunningService
 from runtime.process import folder
+from runtime.remote_burst import RemoteBurst, is_shared, request_key
 from runtime.remote_memory import RemoteMemory
 from runtime.sent import SentModel
 from runtime.sent import sent as sent_model
@@ -56,8 +57,8 @@ from runtime.sent import sent as sent_model
 PATIENCE = 120.0
 """Seconds after which a driver that has not answered is given up, where nobody says otherwise."""
 
-_GRACE = 1.0
-"""Seconds past a request's own timeout after which a driver that has not even refused it is given up."""
+_MESSAGES = 64
+"""Messages of a prepared model that are kept for the same request."""
 
 
 class RemoteDevice(Device):
@@ -213,6 +214,7 @@ class RemotePreparedModel(PreparedModel):
         self._patience = patience
         self.token = prepared.token
         self._cost = cost_from_wire(prepared.cost) if prepared.HasField("cost") else None
+        self._messages: dict[tuple[object, ...], device_pb2.ExecuteRequest] = {}
         self._sent = sent  # its memory stays published while the prepared model lives
         self._release = weakref.finalize(self, call.cancel)
 
@@ -229,7 +231,7 @@ class RemotePreparedModel(PreparedModel):
         """Have the driver execute; inputs and outputs are in shared memory where the driver shares it."""
         connection = self._living(request)
         local = connection.local
-        message = request_to_wire(self.token, request, local=local)
+        message = self._message(request, local=local)
         with connection.call():
             response = self._answer(connection.stub.Execute, message, request.timeout)
         result = result_from_wire(response)
@@ -237,6 +239,18 @@ class RemotePreparedModel(PreparedModel):
             for output, argument in zip(response.outputs, request.outputs):
                 _copy_inline(output, argument.data)
         return result
+
+    def _message(self, request: Request, *, local: bool) -> device_pb2.ExecuteRequest:
+        """The message for a request, made once for those that differ in nothing but their tensors' content."""
+        if not local or not is_shared(request):
+            return request_to_wire(self.token, request, local=local)
+        key = request_key(request), request.timeout, request.trace
+        message = self._messages.get(key)
+        if message is None:
+            if len(self._messages) >= _MESSAGES:
+                self._messages.clear()
+            message = self._messages[key] = request_to_wire(self.token, request, local=True)
+        return message
 
     def execute_fenced(
         self, request: Request, wait_for: Sequence[Fence], fence: Fence, duration: float | None = None
@@ -257,18 +271,24 @@ class RemotePreparedModel(PreparedModel):
         fence.signal(FenceState.DONE)  # which the driver has done already
         return result_from_wire(response)
 
+    def open_burst(self) -> Burst:
+        """A burst of the driver's, which ends with this object at the latest; see ``PreparedModel``."""
+        connection = self._living()
+        burst = RemoteBurst.opened(self, self.token, connection, self._patience) if connection.local else None
+        return super().open_burst() if burst is None else burst
+
     def close(self) -> None:
         """End the call that holds the prepared model on its device."""
         self._release()
 
-    def _living(self, request: Request) -> Connection:
+    def _living(self, request: Request | None = None) -> Connection:
         """The connection, once it is certain that it still leads to this model and to the request's memories."""
         connection = self._connection
         if not self._release.alive:
             raise BadDataError("the prepared model is closed")
         if not self._call.is_active():
             raise DeadObjectError(f"the driver '{connection.name}' has died or can't be reached")
-        for argument in (*request.inputs, *request.outputs):
+        for argument in () if request is None else (*request.inputs, *request.outputs):
             memory = argument.memory
             if memory is not None and not (isinstance(memory, RemoteMemory) and memory.is_at(connection)):
                 raise DeadObjectError(f"an argument's memory is gone from the device '{connection.name}'")
@@ -301,15 +321,13 @@ class RemotePreparedModel(PreparedModel):
 
     def _answer(self, method: Callable[..., Any], message: object, timeout: float | None) -> device_pb2.ExecuteResponse:
         """What the driver answers; it is given up when that takes longer than the timeout, and than the patience."""
-        late = timeout is not None and timeout + _GRACE < self._patience
-        limit = timeout + _GRACE if late and timeout is not None else self._patience
+        patience = Patience(self._connection, timeout, self._patience)
         try:
-            response: device_pb2.ExecuteResponse = method(message, timeout=limit)
+            response: device_pb2.ExecuteResponse = method(message, timeout=patience.limit)
         except grpc.RpcError as error:
             if not is_silence(error):
                 raise
-            given_up = self._connection.give_up(limit)
-            raise (MissedDeadlineTransientError(str(given_up)) if late else given_up) from None
+            raise patience.given_up() from None
         return response
 
 

@@ -38,7 +38,8 @@ class StepReport:
 
     ``device``: where its results are from; empty if there are none. ``operations``: of the subgraph that
     it belongs to. ``runs``: one, or in a loop any number. ``timing``: the device's own account, of all
-    runs together, and ``seconds`` the wall clock's.
+    runs together, and ``seconds`` the wall clock's, of which the driver has spent ``computing`` (None where it
+    does not tell). ``in_burst``: whether its results came through a burst of the device's.
     """
 
     device: str
@@ -47,6 +48,8 @@ class StepReport:
     timing: Timing
     seconds: float
     failures: tuple[Failure, ...] = ()
+    computing: float | None = None
+    in_burst: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from hal.device import Argument, ExecutionResult, Request, Span, Timing
 from hal.errors import MissedDeadlineTransientError, NnapiError
 from hal.fence import Fence
 from runtime import telemetry
+from runtime.bursts import Bursts
 from runtime.plan import Step
 from runtime.report import ExecutionReport, Failure, Run, StepReport
 from runtime.telemetry import Mode
@@ -19,14 +20,16 @@ class Running:
     """What the steps of one execution share: its limits, what it asks for, and what has happened so far.
 
     ``tainted``: whether a driver has failed, which may go on writing to the memory that it was given:
-    then that memory must not be used for another execution. ``mode``: how it was asked for.
+    then that memory must not be used for another execution. ``mode``: how it was asked for. ``bursts``:
+    those of the burst that it is part of, if it is.
     """
 
-    def __init__(self, request: Request, mode: Mode = Mode.SYNC) -> None:
+    def __init__(self, request: Request, mode: Mode = Mode.SYNC, bursts: Bursts | None = None) -> None:
         self._request = request
         self._measure = request.measure or request.trace or telemetry.wanted()
         self._timeout = request.timeout
         self.mode = mode
+        self.bursts = bursts
         self._begin = time.perf_counter()
         self._begun = False
         self._records: dict[int, StepRecord] = {}
@@ -102,6 +105,8 @@ class StepRecord:
         self._running = running
         self._device = ""
         self._seconds = 0.0
+        self._computing: int | None = None
+        self._in_burst = False
         self._failures: list[Failure] = []
         self.timing = Timing()
         self.runs: list[Run] = []
@@ -113,6 +118,8 @@ class StepRecord:
         duration = round(seconds * 1e9) if taken is None else taken
         start = self._running.advance(duration)
         spans = [replace(span, start=start + span.start, operation=self._operation(span)) for span in result.spans]
+        self._in_burst = result.in_burst
+        self._computing = None if result.computing is None else (self._computing or 0) + result.computing
         self.runs.append(Run(start, duration, tuple(spans)))
         self._device = device
         self._seconds += seconds
@@ -135,6 +142,8 @@ class StepRecord:
             self.timing,
             self._seconds,
             tuple(self._failures),
+            None if self._computing is None else self._computing / 1e9,
+            self._in_burst,
         )
 
 

@@ -173,7 +173,7 @@ class DeviceStep(PreparedStep):
         for _ in range(len(rooms) + 1):  # a device may tell what it needs for one output at a time
             outputs = [_LEFT_OUT if room is None else room.argument() for room in rooms]
             try:
-                result = worker.execute(running.request(inputs, outputs))
+                result = worker.execute(running.request(inputs, outputs), running.bursts)
                 break
             except OutputInsufficientSizeError as error:
                 self._make_room(worker, rooms, error, final=final)

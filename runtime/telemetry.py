@@ -42,6 +42,7 @@ class Mode(Enum):
     SYNC = "sync"
     ASYNC = "async"
     FENCED = "fenced"
+    BURST = "burst"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from hal.fence import Fence, FenceState
 from hal.model import Dimensions, Model
 from hal.operand_rules import described
 from hal.types import OperandType
+from runtime.bursts import Bursts
 from runtime.caching import Caching
 from runtime.remote import RemoteDevice
 
@@ -83,9 +84,14 @@ class Worker:
         with self._lock:
             self._prepare(options, progress)
 
-    def execute(self, request: Request) -> ExecutionResult:
-        """Execute; ``OpFailedError`` where the answer is nonsense, and what the device raises."""
-        return self._executed(request, lambda prepared: prepared.execute(request))
+    def execute(self, request: Request, bursts: Bursts | None = None) -> ExecutionResult:
+        """Execute, in one of ``bursts`` if there are any.
+
+        Raises ``OpFailedError`` where the answer is nonsense, and what the device raises.
+        """
+        if bursts is None:
+            return self._executed(request, lambda prepared: prepared.execute(request))
+        return self._executed(request, lambda prepared: bursts.execute(prepared, request))
 
     def execute_fenced(
         self, request: Request, wait_for: Sequence[Fence], fence: Fence, duration: float | None

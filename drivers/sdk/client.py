@@ -15,8 +15,6 @@ class Client:
 
     def __init__(self, context: grpc.ServicerContext) -> None:
         self._context = context
-        self._gone = threading.Event()
-        self.when_gone(self._gone.set)
 
     def when_gone(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called when the call ends; at once if it has."""
@@ -25,9 +23,11 @@ class Client:
 
     def wait_until_gone(self) -> None:
         """Return when the call ends."""
-        self._gone.wait()
+        gone = threading.Event()
+        self.when_gone(gone.set)
+        gone.wait()
 
     def check(self) -> None:
         """Raise ``DeadObjectError``, which nobody will hear of, if the call has ended."""
-        if self._gone.is_set():
+        if not self._context.is_active():
             raise DeadObjectError("the client has gone away")

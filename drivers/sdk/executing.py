@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -50,6 +51,28 @@ class _Output:
         return replace(self, argument=replace(self.argument, data=data))
 
 
+_Arguments: TypeAlias = "tuple[Request, list[_Output]]"
+
+
+class Form:
+    """A request that is executed any number of times, by ``run``.
+
+    ``arguments``: once they have been found and checked. They are kept only if all are in shared memory: on
+    the device, content may move, and what is inline differs from request to request.
+    """
+
+    def __init__(
+        self, entry: Entry, run: Callable[[Request], ExecutionResult], message: device_pb2.ExecuteRequest
+    ) -> None:
+        arguments = (*message.inputs, *message.outputs)
+        self.entry = entry
+        self.run = run
+        self.message = message
+        self.has_inline = any(each.location.WhichOneof("place") == "inline" for each in arguments)
+        self.is_kept = not self.has_inline and not any(each.memory for each in arguments)
+        self.arguments: _Arguments | None = None
+
+
 class Executions:
     """Executes what clients ask for, in the device's order."""
 
@@ -68,7 +91,7 @@ class Executions:
         The time until then is part of ``Timing.in_driver`` and a span of the track "queue": in real
         time, the only one that passes for a queue, also where the device's own is simulated.
         """
-        return self._execute(request, client, _deadline(request))
+        return self.execute_form(self._form(request), client, _deadline(request))
 
     def execute_fenced(self, request: device_pb2.ExecuteFencedRequest, client: Client) -> device_pb2.ExecuteResponse:
         """Execute after the fences that the request names; the request's own signals how that ended."""
@@ -83,17 +106,16 @@ class Executions:
             if request.HasField("duration_ns"):
                 end = time.monotonic() + request.duration_ns / 1e9
                 deadline = end if deadline is None else min(deadline, end)
-            response = self._execute(request.request, client, deadline)
+            response = self.execute_form(self._form(request.request), client, deadline)
             state = FenceState.DONE
             return response
         finally:
             fence.signal(state)
 
-    def _execute(
-        self, message: device_pb2.ExecuteRequest, client: Client, deadline: float | None
-    ) -> device_pb2.ExecuteResponse:
-        entry = self._prepared.get(message.prepared_model)
+    def execute_form(self, form: Form, client: Client, deadline: float | None) -> device_pb2.ExecuteResponse:
+        """Execute a form when the device has a slot free; see ``execute``."""
         arrival = time.perf_counter_ns()
+        model, message = form.entry.model, form.message
         memories: list[DeviceMemory] = []
         try:
             for index, argument in enumerate(message.outputs):
@@ -101,44 +123,50 @@ class Executions:
                     memory = self._memories.get(argument.memory)
                     memory.require(MemoryRole(message.prepared_model, "output", index))
                     memories.append(memory)
-            with self._queue.slot(entry.priority, deadline, client):
+            with self._queue.slot(form.entry.priority, deadline, client):
                 waited = time.perf_counter_ns() - arrival
-                result, outputs = self._computed(entry, message, deadline)
-            return self._response(entry.model, result, outputs, waited, traced=message.trace)
+                arguments = form.arguments or self._resolved(model, message)
+                if form.is_kept:
+                    form.arguments = arguments
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                start = time.perf_counter_ns()
+                result, outputs = _computed(model, arguments, left, form.run)
+                computing = time.perf_counter_ns() - start
+            return _response(model, result, outputs, waited, computing, traced=message.trace)
         except BaseException:
             for memory in memories:
                 memory.discard()
             raise
 
-    def _computed(
-        self, entry: Entry, message: device_pb2.ExecuteRequest, deadline: float | None
-    ) -> tuple[ExecutionResult, list[_Output]]:
+    def _form(self, message: device_pb2.ExecuteRequest) -> Form:
+        """The form of a request, the same for the same request as a moment ago."""
+        entry = self._prepared.get(message.prepared_model)
+        key = message.SerializeToString()
+        form = entry.forms.get(key)
+        if form is None:
+            form = Form(entry, entry.prepared.execute, message)
+            if form.is_kept:
+                entry.keep(key, form)
+        return form
+
+    def _resolved(self, model: Model, message: device_pb2.ExecuteRequest) -> _Arguments:
+        """The request with its tensors, checked, but for the time that it may take; and its outputs' places."""
         inputs = [self._input(argument, message, index) for index, argument in enumerate(message.inputs)]
         read = {argument.memory for argument in message.inputs}
         outputs = [
-            self._output(argument, entry.model, index, apart=argument.memory in read)
+            self._output(argument, model, index, apart=argument.memory in read)
             for index, argument in enumerate(message.outputs)
         ]
         request = Request(
             inputs,
             [output.argument for output in outputs],
             message.measure_timing,
-            None if deadline is None else max(0.0, deadline - time.monotonic()),
+            None,
             message.loop_timeout_ns / 1e9 if message.HasField("loop_timeout_ns") else None,
             message.trace,
         )
-        validate_request(entry.model, request)
-        try:
-            return entry.prepared.execute(request), outputs
-        except OutputInsufficientSizeError as error:
-            if not any(
-                output.grows and output.argument.data is not None and output.argument.data.size < (size or 0)
-                for output, size in zip(outputs, _sizes(entry.model, error.dimensions))
-            ):
-                raise
-            outputs = [output.grown(needed) for output, needed in zip(outputs, error.dimensions)]
-            again = replace(request, outputs=[output.argument for output in outputs])
-            return entry.prepared.execute(again), outputs
+        validate_request(model, request)
+        return request, outputs
 
     def _input(self, message: device_pb2.Argument, request: device_pb2.ExecuteRequest, index: int) -> Argument:
         dimensions = tuple(message.dimensions.sizes)
@@ -176,24 +204,44 @@ class Executions:
         memory = self._memories.get(message.memory)
         return _Output(replace(nowhere, data=memory.room(size, apart=apart)), memory)
 
-    @staticmethod
-    def _response(
-        model: Model, result: ExecutionResult, outputs: Sequence[_Output], waited: int, *, traced: bool
-    ) -> device_pb2.ExecuteResponse:
-        inline: list[Bytes | None] = []
+
+def _response(
+    model: Model, result: ExecutionResult, outputs: Sequence[_Output], waited: int, computing: int, *, traced: bool
+) -> device_pb2.ExecuteResponse:
+    inline: list[Bytes | None] = []
+    if any(output.grows for output in outputs):
         for output, dimensions, size in zip(outputs, result.output_dimensions, _sizes(model, result.output_dimensions)):
             data = output.argument.data if output.grows else None
             if data is not None and output.memory is not None:
                 output.memory.hold(data[:size], dimensions)
                 data = None
             inline.append(None if data is None else data[:size])
-        timing = result.timing
-        if timing.in_driver is not None:
-            timing = replace(timing, in_driver=timing.in_driver + waited)
-        spans = tuple(replace(span, start=span.start + waited) for span in result.spans)
-        if traced:
-            spans = (Span("queue", "waiting", 0, waited), *spans)
-        return result_to_wire(replace(result, timing=timing, spans=spans), inline)
+    timing = result.timing
+    if timing.in_driver is not None:
+        timing = replace(timing, in_driver=timing.in_driver + waited)
+    spans = result.spans
+    if traced:
+        spans = (Span("queue", "waiting", 0, waited), *(replace(span, start=span.start + waited) for span in spans))
+    told = ExecutionResult(result.output_dimensions, timing, spans, computing)
+    return result_to_wire(told, inline or [None] * len(outputs))
+
+
+def _computed(
+    model: Model, arguments: _Arguments, timeout: float | None, execute: Callable[[Request], ExecutionResult]
+) -> tuple[ExecutionResult, list[_Output]]:
+    request, outputs = arguments
+    if timeout is not None:
+        request = replace(request, timeout=timeout)
+    try:
+        return execute(request), outputs
+    except OutputInsufficientSizeError as error:
+        if not any(
+            output.grows and output.argument.data is not None and output.argument.data.size < (size or 0)
+            for output, size in zip(outputs, _sizes(model, error.dimensions))
+        ):
+            raise
+        outputs = [output.grown(needed) for output, needed in zip(outputs, error.dimensions)]
+        return execute(replace(request, outputs=[output.argument for output in outputs])), outputs
 
 
 def _deadline(request: device_pb2.ExecuteRequest) -> float | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from drivers.sdk.client import Client
 from hal.errors import MissedDeadlineTransientError
 from hal.types import Priority
@@ -29,9 +31,11 @@ class Queue:
     """A device's ``slots``, given out by priority, then arrival.
 
     A stream of urgent executions can keep the others waiting for ever, as long as no deadline ends that.
+    ``wanted``: one word, how many wait: who keeps a slot for more than one execution must leave then.
     """
 
     def __init__(self, slots: int) -> None:
+        self.wanted = np.zeros(1, np.int64)
         self._free = slots
         self._waiting: list[_Waiting] = []
         self._arrivals = itertools.count()
@@ -57,6 +61,7 @@ class Queue:
                 return
             waiting = _Waiting(-priority, next(self._arrivals))
             heapq.heappush(self._waiting, waiting)
+            self.wanted[0] += 1
         client.when_gone(waiting.turn.set)
         waiting.turn.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         with self._lock:
@@ -64,6 +69,7 @@ class Queue:
                 return
             self._waiting.remove(waiting)
             heapq.heapify(self._waiting)
+            self.wanted[0] -= 1
         client.check()
         raise MissedDeadlineTransientError("the device was busy with other executions until the deadline")
 
@@ -73,5 +79,6 @@ class Queue:
                 self._free += 1
                 return
             waiting = heapq.heappop(self._waiting)
+            self.wanted[0] -= 1
             waiting.granted = True
             waiting.turn.set()

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import grpc
 
 from drivers.sdk import caching
+from drivers.sdk.bursts import BURSTS, Bursts
 from drivers.sdk.client import Client
 from drivers.sdk.executing import Executions
 from drivers.sdk.memories import MEMORIES, DeviceMemories
@@ -45,7 +46,7 @@ _CALLS = 64
 _FENCED = 256
 """Fenced executions that a service holds at once: enough for long chains, and never all of its threads."""
 
-THREADS = PREPARED_MODELS + MEMORIES + _FENCED + _CALLS
+THREADS = PREPARED_MODELS + MEMORIES + BURSTS + _FENCED + _CALLS
 """What a service needs so that calls that stay open never keep others from being answered."""
 
 _Update: TypeAlias = device_pb2.PrepareModelUpdate
@@ -61,7 +62,9 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
         self._regions = Regions(base)
         self._prepared = PreparedModels()
         self._memories = DeviceMemories(self._prepared)
-        self._executions = Executions(base, self._regions, self._prepared, self._memories, Queue(device.slots))
+        waiting = Queue(device.slots)
+        self._executions = Executions(base, self._regions, self._prepared, self._memories, waiting)
+        self._bursts = Bursts(base, self._prepared, self._executions, waiting)
         self._fenced = threading.Semaphore(_FENCED)
         self._preparing = ThreadPoolExecutor(_CALLS)
 
@@ -214,6 +217,13 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
         """Execute a prepared model."""
         with reported(context):
             return self._executions.execute(request, Client(context))
+
+    def OpenBurst(  # noqa: N802
+        self, request: device_pb2.OpenBurstRequest, context: grpc.ServicerContext
+    ) -> Iterator[device_pb2.OpenBurstUpdate]:
+        """Open a burst, and serve it until the client ends the call."""
+        with reported(context):
+            yield from self._bursts.serve(request, Client(context))
 
     def ExecuteFenced(  # noqa: N802
         self, request: device_pb2.ExecuteFencedRequest, context: grpc.ServicerContext

@@ -42,13 +42,18 @@ def reported(context: grpc.ServicerContext) -> Iterator[None]:
     """
     try:
         yield
-    except NnapiError as error:
-        _abort(context, error)
-    except MemoryError:
-        _abort(context, OutOfMemoryError("the driver has no memory left for this call"))
-    except Exception as error:
-        logging.getLogger(__name__).exception("the driver failed")
-        _abort(context, OpFailedError(f"the driver failed: {type(error).__name__}; its log tells where"))
+    except Exception as error:  # noqa: BLE001 -- the client hears of it
+        _abort(context, as_nnapi(error))
+
+
+def as_nnapi(error: Exception) -> NnapiError:
+    """The NNAPI error that a client hears of; what is the driver's own fault is logged."""
+    if isinstance(error, NnapiError):
+        return error
+    if isinstance(error, MemoryError):
+        return OutOfMemoryError("the driver has no memory left for this call")
+    logging.getLogger(__name__).error("the driver failed", exc_info=error)
+    return OpFailedError(f"the driver failed: {type(error).__name__}; its log tells where")
 
 
 def _abort(context: grpc.ServicerContext, error: NnapiError) -> NoReturn:

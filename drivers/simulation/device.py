@@ -17,9 +17,10 @@ from drivers import kernels  # noqa: F401 -- registers the lowerings
 from drivers.engine import storage
 from drivers.engine.executable import Array, Executable, Limits
 from drivers.engine.numerics import Numerics
-from drivers.engine.program import Compiling
+from drivers.engine.program import Compiling, Program
 from drivers.engine.support import refusals
 from drivers.engine.threads import Threads, count
+from drivers.simulation.burst import SimulatedBurst
 from drivers.simulation.description import Description, Level
 from drivers.simulation.estimate import Graph, PerformanceModel, graph, works
 from drivers.simulation.faults import Faults
@@ -29,6 +30,7 @@ from drivers.simulation.timeline import Timeline, timeline
 from drivers.simulation.typical import capabilities
 from hal.device import (
     Argument,
+    Burst,
     Cache,
     Capabilities,
     Cost,
@@ -190,7 +192,7 @@ class SimulatedPreparedModel(PreparedModel):
         options: PrepareOptions,
         progress: Progress,
     ) -> None:
-        self._device = device
+        self.device = device
         self._model = model
         self._main = model.main
         self._preference = options.preference
@@ -213,14 +215,14 @@ class SimulatedPreparedModel(PreparedModel):
 
     def _static_estimate(self, level: Level) -> Timeline:
         assert self._graph is not None
-        return self._device.timeline(self._graph, level)
+        return self.device.timeline(self._graph, level)
 
     @property
     def expected(self) -> Timeline | None:
         """One execution on the cool device; None where only executing it tells what there is to do."""
         if self._preferred is None:
             return None
-        return self._estimate(self._device.description.power.levels[self._preferred])
+        return self._estimate(self.device.description.power.levels[self._preferred])
 
     @property
     def cost(self) -> Cost | None:
@@ -235,19 +237,19 @@ class SimulatedPreparedModel(PreparedModel):
     def execute(self, request: Request) -> ExecutionResult:
         """Compute the outputs into the request's own memory, and estimate what that takes on the device."""
         start = time.monotonic()
-        strike = self._device.faults.strike(*_IN_EXECUTIONS)
+        strike = self.device.faults.strike(*_IN_EXECUTIONS)
         if strike.has(FaultKind.EXHAUSTED):
             raise ResourceExhaustedTransientError("the device has no resources left (a fault that was set)")
         if strike.has(FaultKind.HANG):
             strike.cleared.wait()
-        with self._device.governor.busy():
+        with self.device.governor.busy():
             deadline = None if request.timeout is None else start + request.timeout
             dimensions, executed = self._computed(request, deadline)
             if strike.has(FaultKind.DIE):
                 os._exit(1)
             if strike.has(FaultKind.SLOW):
                 executed = executed.slowed(strike.factor)
-            if strike.has(FaultKind.SLOW) or self._device.description.device.realtime:
+            if strike.has(FaultKind.SLOW) or self.device.description.device.realtime:
                 _hold(start + executed.seconds, deadline)
         if strike.has(FaultKind.WRONG_SIZES):
             dimensions = tuple(tuple(size + 1 for size in each) or (2,) for each in dimensions)
@@ -277,7 +279,7 @@ class SimulatedPreparedModel(PreparedModel):
         if too_small:
             wanted = ", ".join(f"output {position} needs {outputs[position].nbytes}" for position in too_small)
             raise OutputInsufficientSizeError(f"buffers are too small: {wanted} bytes", dimensions=dimensions)
-        governor = self._device.governor
+        governor = self.device.governor
         if recording is None:
             assert self._preferred is not None
             return dimensions, governor.run(self._preferred, self._estimate)
@@ -292,9 +294,25 @@ class SimulatedPreparedModel(PreparedModel):
     def _recorded_estimate(
         self, recording: Recording, input_bytes: list[int], output_bytes: list[int], level: Level
     ) -> Timeline:
-        description = self._device.description
-        schedule = recording.schedule(self._device.performance, level)
+        description = self.device.description
+        schedule = recording.schedule(self.device.performance, level)
         return timeline(description, schedule, input_bytes, output_bytes)
+
+    def open_burst(self) -> Burst:
+        """See ``PreparedModel``."""
+        return SimulatedBurst(self)
+
+    def only_program(self, request: Request) -> tuple[Program, list[Array]] | None:
+        """The program, and its arguments, that are all of the request; None where there is more to an execution."""
+        if self._graph is None or request.measure or request.trace or self.device.description.device.realtime:
+            return None
+        inputs = [_array(argument, operand) for argument, operand in zip(request.inputs, self._inputs)]
+        return self._executable.only_program(inputs, [argument.data for argument in request.outputs])
+
+    def account(self, begin: float) -> None:
+        """Account for an execution that began then (``time.monotonic``) and was all of it a program."""
+        assert self._preferred is not None
+        self.device.governor.has_run(begin, self._preferred, self._estimate)
 
     def close(self) -> None:
         """Nothing to give back but memory, which goes with the object."""

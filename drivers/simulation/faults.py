@@ -8,13 +8,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hal.faults import Fault, FaultKind
 
 
 class Faults:
-    """The faults that are set on a device."""
+    """The faults that are set on a device. ``are_set``: a word that is not 0 while there are any."""
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self.are_set = np.array([len(faults)], np.int64)
         self._lock = threading.Lock()
         self._cleared = threading.Event()
         self._set = [_Counted(fault) for fault in faults]
@@ -23,6 +26,7 @@ class Faults:
         """Have these faults in place of the earlier ones, counted from now; executions that hang go on."""
         with self._lock:
             self._set = [_Counted(fault) for fault in faults]
+            self.are_set[0] = len(faults)
             self._cleared.set()
             self._cleared = threading.Event()
 

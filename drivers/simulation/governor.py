@@ -77,27 +77,44 @@ class Governor:
     def busy(self) -> Iterator[None]:
         """The time that the device is not idle, within which ``run`` accounts for what it does."""
         with self._lock:
-            idle = self._clock() - self._idle_since if self._active == 0 else 0.0
-            if idle > _GAP:
-                self._approach(self._power.ambient_celsius, idle)
-            self._active += 1
+            self._begin(self._clock())
         try:
             yield
         finally:
             with self._lock:
-                self._active -= 1
-                self._idle_since = self._clock()
+                self._end()
 
     def run(self, preferred: int, estimate: Callable[[Level], Work]) -> Work:
         """Account for one execution at the level ``preferred``, or a lower one while the device is hot."""
         with self._lock:
-            if self._temperature >= self._power.limit_celsius and not self._cools:
-                self._highest = max(self._highest - 1, 0)
-            elif self._temperature <= self._power.resume_celsius:
-                self._highest = min(self._highest + 1, len(self._power.levels) - 1)
-            executed = estimate(self._power.levels[min(preferred, self._highest)])
-            self._approach(self._end_temperature(executed), executed.seconds)
+            return self._run(preferred, estimate)
+
+    def has_run(self, begin: float, preferred: int, estimate: Callable[[Level], Work]) -> Work:
+        """Account for one execution that began then, by the clock, and has ended now."""
+        with self._lock:
+            self._begin(begin)
+            executed = self._run(preferred, estimate)
+            self._end()
             return executed
+
+    def _begin(self, now: float) -> None:
+        idle = now - self._idle_since if self._active == 0 else 0.0
+        if idle > _GAP:
+            self._approach(self._power.ambient_celsius, idle)
+        self._active += 1
+
+    def _end(self) -> None:
+        self._active -= 1
+        self._idle_since = self._clock()
+
+    def _run(self, preferred: int, estimate: Callable[[Level], Work]) -> Work:
+        if self._temperature >= self._power.limit_celsius and not self._cools:
+            self._highest = max(self._highest - 1, 0)
+        elif self._temperature <= self._power.resume_celsius:
+            self._highest = min(self._highest + 1, len(self._power.levels) - 1)
+        executed = estimate(self._power.levels[min(preferred, self._highest)])
+        self._approach(self._end_temperature(executed), executed.seconds)
+        return executed
 
     def _end_temperature(self, work: Timed) -> float:
         watts = work.joules / work.seconds if work.seconds else 0.0

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hal import fence as module
+from hal import futex
 from hal.errors import BadDataError, DeadObjectError, MissedDeadlineTransientError, OpFailedError
 from hal.fence import Fence, FenceState
 from hal.memory import Folder, Region, runtime_directory
@@ -23,7 +23,7 @@ def folder():
 def fence(request, folder, monkeypatch):
     """A fence, with the system call that waits and on a machine where that is not known."""
     if request.param == "looking again":
-        monkeypatch.setattr(module, "_FUTEX", None)
+        monkeypatch.setattr(futex, "_CALL", None)
     return Fence.create(folder)
 
 

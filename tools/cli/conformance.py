@@ -23,6 +23,7 @@ _MODES = (
     "start_compute",
     "fenced",
     "reusable",
+    "burst",
     "device_memory",
     "unspecified_outputs",
     "weights_in_memory",

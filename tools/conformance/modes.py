@@ -33,6 +33,7 @@ class Mode(Enum):
     START_COMPUTE = "start_compute"
     FENCED = "fenced"
     REUSABLE = "reusable"
+    BURST = "burst"
     DEVICE_MEMORY = "device_memory"
     UNSPECIFIED_OUTPUTS = "unspecified_outputs"
     WEIGHTS_IN_MEMORY = "weights_in_memory"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from hal import reference
 from hal.device import Device
 from hal.errors import DeadObjectError, NnapiError
+from runtime.burst import Burst
 from runtime.compilation import Compilation
 from runtime.event import Event
 from runtime.execution import Execution
@@ -19,6 +21,7 @@ from tools.conformance.modes import Mode, adapted
 from tools.conformance.trial import Outcome, Trial, Verdict
 
 _ARGUMENTS = {Mode.FENCED: InMemories, Mode.DEVICE_MEMORY: OnDevice}
+_REUSING = (Mode.REUSABLE, Mode.BURST)
 _REUSES = 3
 
 
@@ -91,18 +94,26 @@ def _with_expected(case: Case) -> Case:
 
 
 def _executed(compilation: Compilation, case: Case, mode: Mode) -> Iterator[list[Array]]:
-    """The outputs of each computation: one, but for a reusable execution."""
+    """The outputs of each computation: one, but for a reusable execution and a burst."""
     arguments = _ARGUMENTS.get(mode, Arguments)(compilation, case)
     execution = Execution(compilation)
-    if mode is Mode.REUSABLE:
+    if mode in _REUSING:
         execution.set_reusable(True)
     arguments.give(execution)
-    for _ in range(_REUSES if mode is Mode.REUSABLE else 1):
+    burst = Burst(compilation) if mode is Mode.BURST else None
+    with burst or nullcontext():
+        yield from _computed(execution, mode, burst, arguments)
+
+
+def _computed(execution: Execution, mode: Mode, burst: Burst | None, arguments: Arguments) -> Iterator[list[Array]]:
+    for _ in range(_REUSES if mode in _REUSING else 1):
         arguments.clear()
         if mode is Mode.START_COMPUTE:
             execution.start_compute().wait()
         elif mode is Mode.FENCED:
             _compute_fenced(execution)
+        elif burst is not None:
+            execution.burst_compute(burst)
         else:
             execution.compute()
         yield arguments.results(execution)

@@ -363,14 +363,16 @@ class Output(_message.Message):
     def __init__(self, dimensions: _Optional[_Union[Dimensions, _Mapping]] = ..., inline: _Optional[bytes] = ...) -> None: ...
 
 class ExecuteResponse(_message.Message):
-    __slots__ = ("outputs", "timing", "spans")
+    __slots__ = ("outputs", "timing", "spans", "computing_ns")
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
+    COMPUTING_NS_FIELD_NUMBER: _ClassVar[int]
     outputs: _containers.RepeatedCompositeFieldContainer[Output]
     timing: Timing
     spans: _containers.RepeatedCompositeFieldContainer[Span]
-    def __init__(self, outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ...) -> None: ...
+    computing_ns: int
+    def __init__(self, outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., computing_ns: _Optional[int] = ...) -> None: ...
 
 class ExecuteFencedRequest(_message.Message):
     __slots__ = ("request", "wait_for", "fence", "duration_ns")

@@ -158,8 +158,8 @@ class DeviceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def OpenBurst(self, request, context):
-        """Opens a fast path for many executions of one prepared model: a ring of requests and a ring of
-        results in shared memory; see "Lifetimes".
+        """Opens a fast path for many executions of one prepared model; see "Bursts" and "Lifetimes". The
+        prepared model lives until both calls have ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,12 +40,6 @@ def test_reflection_lists_the_service_and_its_file(service):
     assert b"PrepareModelFromCache" in file.file_descriptor_response.file_descriptor_proto[0]
 
 
-def test_bursts_are_unimplemented(service):
-    with pytest.raises(grpc.RpcError) as raised:
-        list(service.stub.OpenBurst(device_pb2.OpenBurstRequest()))
-    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
 def test_a_network_client_sends_and_gets_bytes_inline(network_service):
     call, token = prepared(network_service)
     np.testing.assert_array_equal(execute(network_service, token, [-1, 2, -3, 4]), [0, 2, 0, 4])

@@ -1,0 +1,151 @@
+"""The short way to a burst: a compiled model run on many lists of arrays, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import numpy as np
+
+from hal.device import Argument, PreparedModel, Request, Timing
+from hal.errors import NnapiError
+from runtime import telemetry
+from runtime.burst import Burst
+from runtime.bursts import Bursts
+from runtime.compiled import ArgumentSpec, CompiledModel
+from runtime.execution import DEFAULT_LOOP_TIMEOUT
+from runtime.remote_burst import RemoteBurst
+from runtime.report import ExecutionReport
+from runtime.rooms import Stage
+from runtime.running import Running
+from runtime.telemetry import Mode
+from runtime.values import Array, Value
+
+
+class CompiledBurst:
+    """Runs of a compiled model, one at a time, that cost little beyond what its devices compute.
+
+    Where one driver has the whole model and all dimensions of its outputs are known, runs with the same
+    dimensions of inputs go through the same shared memory and no message is made for them.
+    """
+
+    def __init__(self, compiled: CompiledModel) -> None:
+        self._compiled = compiled
+        self._burst = Burst(compiled.compilation)
+        self._standing: _Standing | None = None
+        self._running: Running | None = None
+        self._may_stand = all(_is_known(spec) for spec in compiled.outputs)
+
+    def run(self, inputs: Sequence[Value | None]) -> list[Array]:
+        """See ``CompiledModel.run``. ``BadStateError`` also while another thread is in it, and after ``close``."""
+        bursts = self._burst.begin()
+        try:
+            standing = self._standing
+            if standing is not None and not telemetry.wanted():
+                _ = self._compiled.compilation.prepared  # raises when it is closed
+                try:
+                    outputs = standing.run(inputs)
+                except NnapiError as error:
+                    self._standing = None
+                    bursts.has_failed(standing.prepared, error)
+                else:
+                    if outputs is not None:
+                        self._running = None
+                        return outputs
+            return self._executed(bursts, inputs, Request((), ()))[0]
+        finally:
+            self._burst.end()
+
+    def run_timed(self, inputs: Sequence[Value | None]) -> tuple[list[Array], Timing]:
+        """As ``run``; returns also how long the devices say it took."""
+        with self._burst.computing(self._compiled.compilation) as bursts:
+            outputs, running = self._executed(bursts, inputs, Request((), (), measure=True))
+            return outputs, running.timing
+
+    def run_reported(
+        self, inputs: Sequence[Value | None], *, trace: bool = False
+    ) -> tuple[list[Array], ExecutionReport]:
+        """As ``run``; returns also what happened, as ``CompiledModel.run_reported`` does."""
+        with self._burst.computing(self._compiled.compilation) as bursts:
+            outputs, running = self._executed(bursts, inputs, Request((), (), measure=True, trace=trace))
+            return outputs, running.report()
+
+    @property
+    def computing(self) -> float | None:
+        """Seconds that the drivers have spent computing in the last run; None where one does not tell."""
+        if self._running is None:
+            return None if self._standing is None else self._standing.burst.computing / 1e9
+        parts = [step.computing for step in self._running.report().steps]
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+    def close(self) -> None:
+        """End the burst. May be called again."""
+        self._burst.close()
+
+    def __enter__(self) -> CompiledBurst:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _executed(self, bursts: Bursts, inputs: Sequence[Value | None], asked: Request) -> tuple[list[Array], Running]:
+        outputs, self._running = self._compiled.execute(inputs, asked, Mode.BURST, bursts)
+        if self._may_stand and all(isinstance(value, np.ndarray) for value in inputs):
+            self._stand(bursts, [value for value in inputs if isinstance(value, np.ndarray)], outputs)
+        return outputs, self._running
+
+    def _stand(self, bursts: Bursts, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        """Have the next run with such inputs go the shortest way, if one driver has all of the model."""
+        shapes = [each.shape for each in inputs]
+        step = self._compiled.compilation.prepared.sole_step
+        prepared = None if step is None else step.worker.prepared
+        burst = bursts.remote(prepared)
+        if prepared is None or burst is None:
+            self._standing = None
+        elif self._standing is None or self._standing.burst is not burst or self._standing.shapes != shapes:
+            self._standing = _Standing(prepared, burst, inputs, outputs)
+
+
+class _Standing:
+    """A request that is repeated: inputs and outputs like these, in shared memory of its own."""
+
+    def __init__(
+        self, prepared: PreparedModel, burst: RemoteBurst, inputs: Sequence[Array], outputs: Sequence[Array]
+    ) -> None:
+        self.prepared = prepared
+        self.burst = burst
+        self.shapes = [each.shape for each in inputs]
+        self._stage = Stage()
+        rooms = self._stage.rooms([each.nbytes for each in (*inputs, *outputs)])
+        places = [room.data.view(each.dtype).reshape(each.shape) for room, each in zip(rooms, (*inputs, *outputs))]
+        self._inputs = [(place, place.dtype, place.shape) for place in places[: len(inputs)]]
+        self._outputs = places[len(inputs) :]
+        arguments = [Argument(room.data, room.location, each.shape) for room, each in zip(rooms, inputs)]
+        goals = [Argument(room.data, room.location) for room in rooms[len(inputs) :]]
+        self._request = Request(arguments, goals, loop_timeout=DEFAULT_LOOP_TIMEOUT)
+        self._kept = False
+
+    def run(self, inputs: Sequence[Value | None]) -> list[Array] | None:
+        """The outputs; None for inputs that are not like those that it was made for."""
+        if len(inputs) != len(self._inputs):
+            return None
+        for value, (place, dtype, shape) in zip(inputs, self._inputs):
+            if type(value) is not np.ndarray or value.dtype != dtype or value.shape != shape:
+                return None
+            place[...] = value
+        if self._kept:
+            self.burst.again()
+        else:
+            self.burst.keep(self._request)
+            self._kept = True
+        return [place.copy() for place in self._outputs]
+
+
+def _is_known(spec: ArgumentSpec) -> bool:
+    return bool(spec.dimensions and all(spec.dimensions)) or not spec.type.is_tensor
