@@ -8,7 +8,7 @@ from types import TracebackType
 import numpy as np
 
 from hal.device import Argument, PreparedModel, Request, Timing
-from hal.errors import NnapiError
+from hal.errors import BadStateError, NnapiError
 from runtime import telemetry
 from runtime.burst import Burst
 from runtime.bursts import Bursts
@@ -71,6 +71,17 @@ class CompiledBurst:
             return outputs, running.report()
 
     @property
+    def inputs(self) -> list[Array]:
+        """The arrays in shared memory that runs with inputs like the last ones' read.
+
+        Who fills these and runs with them spares the copy of each input. Raises ``BadStateError`` before the
+        first run, and where runs go another way than through one driver's memory.
+        """
+        if self._standing is None:
+            raise BadStateError("a burst has inputs of its own after a run through a driver that has the whole model")
+        return list(self._standing.inputs)
+
+    @property
     def computing(self) -> float | None:
         """Seconds that the drivers have spent computing in the last run; None where one does not tell."""
         if self._running is None:
@@ -124,7 +135,7 @@ class _Standing:
         self._stage = Stage()
         rooms = self._stage.rooms([each.nbytes for each in (*inputs, *outputs)])
         places = [room.data.view(each.dtype).reshape(each.shape) for room, each in zip(rooms, (*inputs, *outputs))]
-        self._inputs = [(place, place.dtype, place.shape) for place in places[: len(inputs)]]
+        self.inputs = places[: len(inputs)]
         self._outputs = places[len(inputs) :]
         arguments = [Argument(room.data, room.location, each.shape) for room, each in zip(rooms, inputs)]
         goals = [Argument(room.data, room.location) for room in rooms[len(inputs) :]]
@@ -133,10 +144,12 @@ class _Standing:
 
     def run(self, inputs: Sequence[Value | None]) -> list[Array] | None:
         """The outputs; None for inputs that are not like those that it was made for."""
-        if len(inputs) != len(self._inputs):
+        if len(inputs) != len(self.inputs):
             return None
-        for value, (place, dtype, shape) in zip(inputs, self._inputs):
-            if type(value) is not np.ndarray or value.dtype != dtype or value.shape != shape:
+        for value, place in zip(inputs, self.inputs):
+            if value is place:
+                continue
+            if type(value) is not np.ndarray or value.dtype != place.dtype or value.shape != place.shape:
                 return None
             place[...] = value
         if self._kept:

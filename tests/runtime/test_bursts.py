@@ -129,6 +129,18 @@ def test_outputs_are_the_caller_s_own() -> None:
         output[:] = 0
 
 
+def test_inputs_that_need_no_copy() -> None:
+    with compile_model(chain(), ["cpu"]) as compiled, compiled.burst() as burst:
+        with pytest.raises(BadStateError, match="after a run"):
+            _ = burst.inputs
+        burst.run([A])
+        (place,) = burst.inputs
+        for seed in range(3):
+            place[...] = numbers(seed)
+            np.testing.assert_array_equal(burst.run([place])[0], result(numbers(seed)))
+            np.testing.assert_array_equal(burst.run([A])[0], result(A))
+
+
 def test_inputs_of_any_layout_and_other_shapes() -> None:
     model = Model()
     x, y = (model.add_operand(FLOAT, (0, 3)) for _ in range(2))

@@ -46,15 +46,24 @@ def fresh_driver(name: str, threads: int) -> Iterator[tuple[RemoteDevice, int]]:
 
 
 class Ours:
-    """A model on a device, on the same inputs again and again. ``mode``: one of ``MODES``."""
+    """A model on a device, on the same inputs again and again. ``mode``: one of ``MODES``.
+
+    A burst's inputs lie where its runs read them, as LiteRT's do when it is invoked.
+    """
 
     def __init__(
         self, model: Model, device: RemoteDevice, inputs: Sequence[Array], mode: str, progress: Progress
     ) -> None:
-        self._inputs = inputs
+        self._inputs: Sequence[Array] = inputs
         self._open = contextlib.ExitStack()
         self._compiled = self._open.enter_context(compile_model(model, [device], progress=progress))
-        self._burst = self._open.enter_context(self._compiled.burst()) if mode == "burst" else None
+        self._burst = None
+        if mode == "burst":
+            self._burst = self._open.enter_context(self._compiled.burst())
+            self._burst.run(inputs)
+            self._inputs = self._burst.inputs
+            for place, values in zip(self._inputs, inputs):
+                place[...] = values
 
     def outputs(self) -> list[Array]:
         """What the model computes, by the way that is measured."""
