@@ -118,7 +118,8 @@ def bundle(models: Mapping[str, Model], devices: Sequence[str], folder: Path, pr
         (partial / KERNELS).mkdir(parents=True)
         (partial / MODELS).mkdir()
         (partial / tuning.FOLDER).mkdir()
-        for name, answer in tuning.answers().items():
+        answers = tuning.answers()
+        for name, answer in answers.items():
             (partial / tuning.FOLDER / name).write_text(answer)
         for name, content in code.values():
             (partial / KERNELS / name).write_bytes(content)
@@ -143,7 +144,10 @@ def bundle(models: Mapping[str, Model], devices: Sequence[str], folder: Path, pr
         {code[unit][0]: sizes[unit] for unit in kernels},
         {code[unit][0]: sizes[unit] for unit in native.FUNCTIONS},
         len({*_library(), *kernels}),
-        sum(sizes.values()) + sum(each.bytes for each in bundled.values()) + len(manifest),
+        sum(map(len, answers.values()))
+        + sum(sizes.values())
+        + sum(each.bytes for each in bundled.values())
+        + len(manifest),
     )
 
 
@@ -181,9 +185,15 @@ def _kernels(name: str, model: Model, devices: Sequence[Device], progress: Progr
     except BadDataError as error:
         hint = "" if any(device.info.name == "cpu" for device in devices) else "; the device cpu would take the rest"
         raise BadDataError(f"{name}: {error}{hint}", operand=error.operand, operation=error.operation) from error
-    with native.recording() as units:
-        for device, part in _parts(plans):
+    parts = list(_parts(plans))
+
+    def prepare() -> None:
+        for device, part in parts:
             device.prepare_model(part, PrepareOptions(), progress).close()
+
+    prepare()  # trials use kernels that the model then does not: once they are over it tells what it takes
+    with native.recording() as units:
+        prepare()
     return units - set(native.FUNCTIONS)
 
 

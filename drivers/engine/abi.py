@@ -97,6 +97,18 @@ float_to_half = Builtin("float_to_half")
 multiply_add = Builtin("multiply_add")
 """total + left * right in the type of ``total``: Python's operators would make int64 of int32."""
 
+flat = Builtin("flat")
+"""The elements of an array in one dimension."""
+
+copy_run = Builtin("copy_run")
+"""out[at + n] = x[first + n] for n below a count, as copy_run(out, at, x, first, count); the two don't overlap."""
+
+scratch = Builtin("scratch")
+"""``SCRATCH`` elements of the same type as an array's, for the call that asks for them. They begin as anything."""
+
+SCRATCH = 2048
+"""Few enough for the stack and the nearest cache, enough for loops to be long."""
+
 
 AFTER_ADD, AFTER_PRELU, AFTER_HARD_SWISH = 1, 2, 4
 """What a tile's results go through before their bounds, in this order; bits of the tiles' ``after``."""
@@ -130,6 +142,47 @@ def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int) -> 
     ``channels`` elements apart, from ``first`` on.
     """
     return Builtin("tap_tile", (pixels, vectors, lanes, rows, columns))
+
+
+SIMPLE_FIELDS, ANY_FIELDS = 6, 5
+"""How many int32 for each lane a row of ``endings`` has, of a simple tile and of one for any multiplier."""
+
+
+def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, simple: bool) -> Builtin:
+    """``product_tile`` for 8-bit values, whose products ``dots.DOTS[group]`` adds.
+
+    As a function of x, start, pixel_step, taps, run, weights, first, endings, row, out, at, step, room, low, high.
+
+    A run has at least ``group`` values; its last ``group`` ones are taken together, also where that takes some
+    twice: those weights are 0. ``weights`` are bytes. ``endings`` (``requantization``) has rows of numbers for vectors
+    of channels, the tile's from ``row`` on; ``simple``: of the kind for multipliers below 1.
+    """
+    return Builtin("product_tile_quant8", (rows, vectors, lanes, group, int(simple)))
+
+
+def gather_rows(lanes: int, group: int) -> Builtin:
+    """A micro-kernel that lays out ``group`` rows of an image for ``tap_tile_quant8``: for ``lanes`` channels.
+
+    As a function of x, start, row_step, inside, outside, pixel_step, zeros, count, target, to.
+
+    ``count`` pixels are written to ``target`` from ``to`` on. The rows from ``inside`` to ``outside`` are in ``x``,
+    where row 0 begins at ``start``; the others have ``zeros`` in every pixel.
+    """
+    return Builtin("gather_rows", (lanes, group))
+
+
+def tap_tile_quant8(pixels: int, lanes: int, group: int, simple: bool) -> Builtin:
+    """``tap_tile`` for 8-bit values, over rows that ``gather_rows`` has laid out: ``groups`` of so many.
+
+    As a function of gathered, start, pixel_step, group_step, column_step, groups, columns, weights, first, and of what
+    ``product_tile_quant8`` ends with. Steps in ``gathered`` are bytes.
+    """
+    return Builtin("tap_tile_quant8", (pixels, lanes, group, int(simple)))
+
+
+def workspace(size: int) -> Builtin:
+    """Gives an array of ``size`` bytes that lasts as long as the kernel's call."""
+    return Builtin("workspace", (size,))
 
 
 @dataclass(frozen=True, slots=True)

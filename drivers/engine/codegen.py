@@ -20,8 +20,21 @@ from numba.core.cpu import FastMathOptions
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from drivers.engine import microkernels, processor
-from drivers.engine.abi import DTYPES, ArraySpec, Builtin, Helper, Kernel, float_to_half, half_to_float, multiply_add
+from drivers.engine import microkernels, microkernels_quant8, processor
+from drivers.engine.abi import (
+    DTYPES,
+    SCRATCH,
+    ArraySpec,
+    Builtin,
+    Helper,
+    Kernel,
+    copy_run,
+    flat,
+    float_to_half,
+    half_to_float,
+    multiply_add,
+    scratch,
+)
 
 FAST_MATH = {"contract"}
 """Freedom to fuse a multiplication into an addition. Sums keep the order they are written in."""
@@ -108,7 +121,7 @@ def _with_compiled_helpers(function: Callable[..., Any], variant: str = "") -> C
 
 def _compiled_if_helper(value: Any, variant: str) -> Any:
     if isinstance(value, Builtin):
-        return microkernels.BUILTINS[value.name](*value.sizes) if value.sizes else _BUILTINS[value.name]
+        return _MICROKERNELS[value.name](*value.sizes) if value.sizes else _BUILTINS[value.name]
     if not isinstance(value, Helper):
         return value
     return njit(forceinline=True, **_JIT)(
@@ -182,8 +195,57 @@ def _multiply_add(typing_context: Any, total: Any, left: Any, right: Any) -> Any
     return total(total, left, right), generate
 
 
+def _one_dimension(context: Any, builder: Any, array_type: Any, data: Any, count: Any) -> Any:
+    array = arrayobj.make_array(array_type)(context, builder)
+    itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+    arrayobj.populate_array(array, data=data, shape=[count], strides=[itemsize], itemsize=itemsize, meminfo=None)
+    return array._getvalue()
+
+
+@intrinsic
+def _flat(typing_context: Any, values: Any) -> Any:
+    flattened = types.Array(values.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = arrayobj.make_array(values)(context, builder, arguments[0])
+        return _one_dimension(context, builder, flattened, array.data, array.nitems)
+
+    return flattened(values), generate
+
+
+@intrinsic
+def _copy_run(typing_context: Any, out: Any, at: Any, x: Any, first: Any, count: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, source = (
+            builder.gep(arrayobj.make_array(kind)(context, builder, arguments[i]).data, [arguments[i + 1]])
+            for i, kind in ((0, out), (2, x))
+        )
+        size = context.get_abi_sizeof(context.get_data_type(out.dtype))
+        cgutils.raw_memcpy(builder, target, source, arguments[4], size)
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, x, types.int64, types.int64), generate
+
+
+@intrinsic
+def _scratch(typing_context: Any, like: Any) -> Any:
+    array_type = types.Array(like.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        count = context.get_constant(types.intp, SCRATCH)
+        data = cgutils.alloca_once(builder, context.get_data_type(like.dtype), SCRATCH)
+        return _one_dimension(context, builder, array_type, data, count)
+
+    return array_type(like), generate
+
+
 _BUILTINS = {
+    copy_run.name: _copy_run,
+    flat.name: _flat,
+    scratch.name: _scratch,
     half_to_float.name: _half_to_float,
     float_to_half.name: _float_to_half,
     multiply_add.name: _multiply_add,
 }
+
+_MICROKERNELS = {**microkernels.BUILTINS, **microkernels_quant8.BUILTINS}

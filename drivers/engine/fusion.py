@@ -1,7 +1,7 @@
 """Fusion: what only reworks another command's result becomes the end of that command.
 
 Kernel families say what they can take in (``fuses``). Two commands become one where the first one's
-result is read by the second alone, and nothing between them touches what would be read earlier, or later.
+result is read by the second alone, once, and nothing between them touches what would be read earlier, or later.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def _fuse(commands: list[Command], touched: list[set[Buffer]], first: int) -> bo
         return False
     last = users[1]
     consumer = commands[last]
+    if sum(isinstance(each, Tensor) and each.buffer is buffer for each in consumer.arguments) > 1:
+        return False
     fusion = FUSIONS.get((_family(producer.kernel), _family(consumer.kernel)))
     if fusion is None:
         return False

@@ -30,7 +30,7 @@ _WORD = ir.IntType(64)
 _FLOAT = ir.FloatType()
 
 
-class _Code:
+class Code:
     """LLVM code as it is written, for vectors of ``lanes`` elements."""
 
     def __init__(self, context: Any, builder: Any, lanes: int) -> None:
@@ -44,6 +44,7 @@ class _Code:
         return arrayobj.make_array(array_type)(self.context, self.builder, array).data
 
     def word(self, number: int) -> Any:
+        """A constant of 64 bits."""
         return ir.Constant(_WORD, number)
 
     def load(self, pointer: Any, index: Any, kind: Any) -> Any:
@@ -52,6 +53,7 @@ class _Code:
         return b.load(b.bitcast(b.gep(pointer, [index]), kind.as_pointer()), align=1)
 
     def store(self, value: Any, pointer: Any, index: Any) -> None:
+        """Write a value from an element on."""
         b = self.builder
         b.store(value, b.bitcast(b.gep(pointer, [index]), value.type.as_pointer()), align=1)
 
@@ -63,6 +65,7 @@ class _Code:
         return self.builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), order)
 
     def multiply_add(self, one: Any, other: Any, total: Any) -> Any:
+        """``one`` * ``other`` + ``total``, rounded once where the processor can."""
         kind = self.floats
         function = cgutils.get_or_insert_function(
             self.builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fmuladd.v{self.lanes}f32"
@@ -117,7 +120,7 @@ class _Code:
 class _Finish:
     """What becomes of a tile of float32 sums: see ``abi.product_tile``'s parameters from ``out`` on."""
 
-    def __init__(self, code: _Code, signature: Any, arguments: Sequence[Any]) -> None:
+    def __init__(self, code: Code, signature: Any, arguments: Sequence[Any]) -> None:
         out, at, step, channel, room, after, addend, slopes, low, high = arguments
         self._code = code
         self._out = code.address(signature[0], out)
@@ -198,7 +201,7 @@ def product_tile(rows: int, vectors: int, lanes: int) -> Any:
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            code = _Code(context, builder, lanes)
+            code = Code(context, builder, lanes)
             x, start, pixel_step, taps, first_tap, count, run, weights, first, bias, begun = arguments[:11]
             finish = _Finish(code, signature.args[11:], arguments[11:])
             image, table, weights, bias = (
@@ -251,7 +254,7 @@ def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int) -> 
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            code = _Code(context, builder, lanes)
+            code = Code(context, builder, lanes)
             x, start, pixel_step, row_step, column_step, weights, first, channels, bias = arguments[:9]
             finish = _Finish(code, signature.args[9:], arguments[9:])
             image, weights, bias = (

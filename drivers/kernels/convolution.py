@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
@@ -29,10 +30,10 @@ from drivers.engine.abi import (
 )
 from drivers.engine.lowering import Builder, lowers
 from drivers.engine.program import Tensor
+from drivers.kernels import tiled, tiled_quant8
 from drivers.kernels.fused import bounds, clamped
 from drivers.kernels.layout import nhwc_input, nhwc_output
 from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, requantize, rescaling, weights_in_order
-from drivers.kernels.tiled import emit_product_tiles, emit_tap_tiles, fits_product_tiles, fits_tap_tiles
 from hal.operations.convolution import conv_axes
 from hal.operations.declaration import Arguments, TensorSpec
 from hal.operations.window import Axis
@@ -293,8 +294,9 @@ def weights_by_group(builder: Builder, filters: TensorSpec, groups: int) -> Tens
 
 @lowers(OperationType.CONV_2D, OperationType.GROUPED_CONV_2D, data=FLOAT_AND_QUANT8)
 def _lower_conv_2d(builder: Builder, arguments: Arguments) -> None:
-    if arguments.data_type is OperandType.TENSOR_FLOAT32 and fits_product_tiles(builder, arguments):
-        emit_product_tiles(builder, arguments)
+    tiles = _tiles(arguments)
+    if tiles.fits_product_tiles(builder, arguments):
+        tiles.emit_product_tiles(builder, arguments)
         return
     weights = weights_by_group(builder, arguments.filter, getattr(arguments, "groups", 1))
     groups, rows, columns, depth, width = weights.shape
@@ -306,8 +308,9 @@ def _lower_conv_2d(builder: Builder, arguments: Arguments) -> None:
 
 @lowers(OperationType.DEPTHWISE_CONV_2D, data=FLOAT_AND_QUANT8)
 def _lower_depthwise_conv_2d(builder: Builder, arguments: Arguments) -> None:
-    if arguments.data_type is OperandType.TENSOR_FLOAT32 and fits_tap_tiles(builder, arguments):
-        emit_tap_tiles(builder, arguments)
+    tiles = _tiles(arguments)
+    if tiles.fits_tap_tiles(builder, arguments):
+        tiles.emit_tap_tiles(builder, arguments)
         return
     rows, columns, out_channels = arguments.filter.dimensions[1:]
     weights = weights_in_order(builder, 1, arguments.filter, (0, 1, 2), (rows, columns, out_channels))
@@ -327,3 +330,8 @@ def _walk(vertical: Axis, horizontal: Axis) -> tuple[int, ...]:
         vertical.before,
         horizontal.before,
     )
+
+
+def _tiles(arguments: Arguments) -> ModuleType:
+    """Whose tiles are for the operation's data."""
+    return tiled if arguments.data_type is OperandType.TENSOR_FLOAT32 else tiled_quant8

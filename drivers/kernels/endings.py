@@ -61,7 +61,7 @@ def _tensors(command: Command) -> list[Tensor]:
 def _with_sum(producer: Command, consumer: Command) -> Command | None:
     left, right, out = _tensors(consumer)
     addend = right if left.buffer is _tensors(producer)[-1].buffer else left
-    if not _open(producer) or not left.shape == right.shape == out.shape or left.buffer is right.buffer:
+    if not _open(producer) or not left.shape == right.shape == out.shape:
         return None
     return _ended(producer, out, addend=addend, after=AFTER_ADD, bounds=_bounds(consumer))
 

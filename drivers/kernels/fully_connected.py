@@ -10,6 +10,7 @@ from drivers.engine.program import Tensor
 from drivers.kernels.convolution import conv_2d_quant8
 from drivers.kernels.fused import bounds, clamped, quantized_bounds
 from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, rescaling, weights_in_order
+from drivers.kernels.tiled import emit_matrix_products
 from hal.operations.declaration import Arguments
 from hal.types import OperationType
 
@@ -63,9 +64,13 @@ def fully_connected_quant8(
 @lowers(OperationType.FULLY_CONNECTED, data=FLOAT_AND_QUANT8)
 def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
     out = builder.output()
+    batches, units = out.shape
+    x = builder.input(0).viewed(batches, arguments.weights.shape[1])
+    if out.dtype == "float32" and builder.is_constant(1):
+        emit_matrix_products(builder, x, builder.bias(), out, bounds(arguments.activation))
+        return
     weights = weights_in_order(builder, 1, arguments.weights, (1, 0))
-    x = builder.input(0).viewed(out.shape[0], weights.shape[0])
-    bias, work = builder.bias(), weights.shape[1]
+    bias, work = builder.bias(), units
     operations = x.shape[0] * weights.shape[0] * weights.shape[1]
     if out.dtype == "float32":
         limits = bounds(arguments.activation)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from drivers.engine.abi import Anyx1, I64x2, copy_run, generic, helper
 from drivers.engine.lowering import Builder
 from drivers.engine.program import Tensor
-from drivers.kernels.strided import emit_fill, emit_move, lowers_any, whole
+from drivers.kernels.strided import emit_move, lowers_any, whole
 from hal.operations.declaration import Arguments, Array
 from hal.operations.padding import MirrorPadMode, pads
 from hal.types import OperationType
@@ -42,13 +44,58 @@ def _lower_mirror_pad(builder: Builder, arguments: Arguments) -> None:
         emit_move(builder, out.part(*mirrored), out.part(*indices))
 
 
+@helper
+def _repeat(value, out, first, end):
+    """Write ``value`` to out[first:end]."""
+    for n in range(first, end):
+        out[np.uint64(n)] = value
+
+
+@generic
+def pad(x: Anyx1, value: Anyx1, walk: I64x2, out: Anyx1, begin: int, end: int) -> None:
+    """Write x with ``value`` around it. A unit of work is a row of the output: its last dimension.
+
+    ``walk``: the sizes of x, how often ``value`` is before them, the sizes of the output.
+    """
+    last = walk.shape[1] - 1
+    size, before, width = walk[0, last], walk[1, last], walk[2, last]
+    blank = value[0]
+    for row in range(begin, end):
+        rest, source, step, inside = row, 0, size, True
+        for dimension in range(last - 1, -1, -1):
+            outer = rest // walk[2, dimension] if dimension else 0
+            i = rest - outer * walk[2, dimension] - walk[1, dimension]
+            inside = inside and 0 <= i < walk[0, dimension]
+            source += i * step
+            step *= walk[0, dimension]
+            rest = outer
+        first = row * width
+        if inside:
+            _repeat(blank, out, first, first + before)
+            copy_run(out, first + before, x, source, size)
+            _repeat(blank, out, first + before + size, first + width)
+        else:
+            _repeat(blank, out, first, first + width)
+
+
 def emit_padded(builder: Builder, source: Tensor, target: Tensor, around: _Pads, value: Array) -> None:
     """Emit what writes ``source`` to ``target``, and ``value`` around it, as often before and after as is said."""
-    out = whole(target)
-    inside = _inside(source.shape, around)
-    emit_move(builder, whole(source), out.part(*inside))
-    for _, indices in _borders(inside, out.shape):
-        emit_fill(builder, value, out.part(*indices))
+    walk = _walk(source.shape, target.shape, around)
+    work = math.prod(size for _, _, size in walk[:-1])
+    table = builder.table(np.array(walk, np.int64).T)
+    builder.emit(pad[source.dtype], source.flat, builder.table(value.reshape(1)), table, target.flat, work=work)
+
+
+def _walk(shape: Sequence[int], padded: Sequence[int], around: _Pads) -> list[tuple[int, int, int]]:
+    """Of each dimension the input's size, what is before it and the output's size; few dimensions, their rows long."""
+    merged = [(1, 0, 1)]
+    for size, (before, _), whole_size in zip(shape, around, padded):
+        if size == whole_size:  # an element of the dimension before is as many side by side
+            inner, ahead, outer = merged.pop()
+            merged.append((inner * size, ahead * size, outer * size))
+        else:
+            merged.append((size, before, whole_size))
+    return merged
 
 
 def zero_of(tensor: Tensor, zero_point: int) -> Array:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from drivers.engine.abi import ArraySpec, Helper, Kernel, helper
+import numpy as np
+
+from drivers.engine.abi import ArraySpec, Helper, Kernel, flat, helper, scratch
 from drivers.engine.lowering import Builder, NoLoweringError
 from drivers.engine.program import Tensor
 from hal.model import Dimensions
@@ -30,7 +32,7 @@ def mapping(
 
     def body(x, out, *rest):
         for i in range(rest[-2], rest[-1]):
-            out[i] = function(x[i], *rest[:-2])
+            out[np.uint64(i)] = function(x[np.uint64(i)], *rest[:-2])  # what may be negative makes no vectors
 
     return {
         dtype: kernel_from(
@@ -53,29 +55,35 @@ def broadcasting(
 
     def body(a, b, out, *rest):
         begin, end = rest[-2], rest[-1]
-        width = out.shape[3]
+        lefts, rights, results = flat(a), flat(b), flat(out)
+        left_copy, right_copy = scratch(a), scratch(b)
+        width, size = out.shape[3], out.shape[2] * out.shape[3]
+        whole_planes = a.shape[2] * a.shape[3] == size == b.shape[2] * b.shape[3]
+        whole_rows = len(left_copy) // width * width  # as many as there is room for
         position = begin
         while position < end:
-            row, first = position // width, position % width
-            last = min(width, first + end - position)
-            k = row % out.shape[2]
-            j = row // out.shape[2] % out.shape[1]
-            i = row // (out.shape[2] * out.shape[1])
-            left = a[i % a.shape[0], j % a.shape[1], k % a.shape[2]]
-            right = b[i % b.shape[0], j % b.shape[1], k % b.shape[2]]
-            left = left[first:last] if len(left) == width else left
-            right = right[first:last] if len(right) == width else right
-            results = out[i, j, k, first:last]
-            if len(left) == len(right):
-                for n in range(len(results)):
-                    results[n] = combine(left[n], right[n], *rest[:-2])
-            elif len(left) == 1:
-                for n in range(len(results)):
-                    results[n] = combine(left[0], right[n], *rest[:-2])
-            else:
-                for n in range(len(results)):
-                    results[n] = combine(left[n], right[0], *rest[:-2])
-            position += last - first
+            plane = position // size
+            i, j = plane // out.shape[1], plane % out.shape[1]
+            left_plane = (i % a.shape[0] * a.shape[1] + j % a.shape[1]) * (a.shape[2] * a.shape[3])
+            right_plane = (i % b.shape[0] * b.shape[1] + j % b.shape[1]) * (b.shape[2] * b.shape[3])
+            last = min((plane + 1) * size, end)
+            left_copied = right_copied = 0
+            while position < last:
+                at = position - plane * size
+                row, column = at // width, at % width
+                count = last - position
+                if not whole_planes:
+                    count = min(
+                        count, whole_rows if whole_rows and column == 0 else min(width - column, len(left_copy))
+                    )
+                place = width, row, column, count
+                left, one, left_copied = _run(lefts, left_plane, a.shape[2:], place, left_copy, left_copied)
+                right, other, right_copied = _run(rights, right_plane, b.shape[2:], place, right_copy, right_copied)
+                for n in range(count):
+                    results[np.uint64(position + n)] = combine(
+                        left[np.uint64(one + n)], right[np.uint64(other + n)], *rest[:-2]
+                    )
+                position += count
 
     return {
         dtype: kernel_from(
@@ -87,6 +95,28 @@ def broadcasting(
         )
         for dtype in dtypes
     }
+
+
+@helper
+def _run(values, first, shape, place, copy, copied):
+    """Elements of a plane that is stretched from ``shape``, side by side: an array and the index of the first of them.
+
+    ``place``: the plane's width, the row and the column of the first element, how many there are. The
+    plane's own elements are in ``values`` from ``first`` on; where stretching puts others between them,
+    or repeats them, the result is ``copy``, of which ``copied`` elements of the plane's beginning are
+    there already. Returned third: how many are then.
+    """
+    width, row, column, count = place
+    rows, columns = shape
+    if columns == width and (rows > 1 or count <= width - column):
+        return values, first + (row * width if rows > 1 else 0) + column, copied
+    if rows == 1 and column == 0 and count <= copied:
+        return copy, 0, copied
+    for n in range(0, count, width):
+        source = first + (row + n // width if rows > 1 else 0)
+        for k in range(n, min(n + width, count)):
+            copy[np.uint64(k)] = values[np.uint64(source + (k - n if columns == width else 0))]
+    return copy, 0, count if column == 0 else 0
 
 
 def emit_broadcasting(builder: Builder, kernels: ByType, left: Tensor, right: Tensor, *scalars: int | float) -> None:

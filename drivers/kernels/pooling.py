@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from drivers.engine.abi import Anyx4, F32x4, Helper, I8x4, I32x2, Kernel, generic, helper, kernel
+from drivers.engine.abi import Anyx4, F32x4, Helper, I8x4, I32x2, Kernel, flat, generic, helper, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.kernels.fused import bounds, clamped, quantized_bounds
 from drivers.kernels.layout import nhwc_input, nhwc_output
@@ -20,6 +20,11 @@ def _covered(place, stride, before, window, size):
     """The first element of the input that a window lies on, and the one after its last."""
     first = place * stride - before
     return max(first, 0), min(first + window, size)
+
+
+@helper
+def _greater(one, other):
+    return one if one >= other else other
 
 
 @generic
@@ -39,21 +44,32 @@ def max_pool_2d(
 ) -> None:
     """MAX_POOL_2D. A unit of work is a row of the output."""
     least, most = x.dtype.type(low), x.dtype.type(high)
+    values, results = flat(x), flat(out)
+    height, width, depth = x.shape[1:]
     for line in range(begin, end):
         batch, i = line // out.shape[1], line % out.shape[1]
-        first_y, last_y = _covered(i, stride_y, top, rows, x.shape[1])
+        first_y, last_y = _covered(i, stride_y, top, rows, height)
         for j in range(out.shape[2]):
-            first_x, last_x = _covered(j, stride_x, left, columns, x.shape[2])
-            results, pixel = out[batch, i, j], x[batch, first_y, first_x]
-            for c in range(len(results)):
-                results[c] = pixel[c]
-            for y in range(first_y, last_y):
-                for column in range(first_x, last_x):
-                    pixel = x[batch, y, column]
-                    for c in range(len(results)):
-                        results[c] = results[c] if results[c] >= pixel[c] else pixel[c]
-            for c in range(len(results)):
-                results[c] = clamped(results[c], least, most)
+            first_x, last_x = _covered(j, stride_x, left, columns, width)
+            at = (line * out.shape[2] + j) * depth
+            first = ((batch * height + first_y) * width + first_x) * depth
+            if last_y - first_y == 2 and last_x - first_x == 2:  # the usual window, in one go
+                below = first + width * depth
+                for c in range(depth):
+                    one, other = values[np.uint64(first + c)], values[np.uint64(first + depth + c)]
+                    third, fourth = values[np.uint64(below + c)], values[np.uint64(below + depth + c)]
+                    greatest = _greater(_greater(_greater(one, other), third), fourth)
+                    results[np.uint64(at + c)] = clamped(greatest, least, most)
+                continue
+            for c in range(depth):
+                results[np.uint64(at + c)] = values[np.uint64(first + c)]
+            for y in range(last_y - first_y):
+                for column in range(last_x - first_x):
+                    pixel = first + (y * width + column) * depth
+                    for c in range(depth):
+                        results[np.uint64(at + c)] = _greater(results[np.uint64(at + c)], values[np.uint64(pixel + c)])
+            for c in range(depth):
+                results[np.uint64(at + c)] = clamped(results[np.uint64(at + c)], least, most)
 
 
 def _averaging(name: str, term: Helper, result: Helper) -> Kernel:

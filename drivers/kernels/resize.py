@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from drivers.engine.abi import Anyx4, F32x1, F32x4, I8x4, I32x1, generic, kernel
+from drivers.engine.abi import Anyx4, F32x1, F32x4, I8x4, I32x1, flat, generic, helper, kernel, scratch
 from drivers.engine.lowering import Builder, lowers
 from drivers.engine.program import Tensor
 from drivers.kernels.fixed_point import rounding_shift
@@ -16,6 +16,18 @@ from hal.operations.resize import nearest, sources
 from hal.types import OperandType, OperationType
 
 
+@helper
+def _mix_across(values, start, first, last, columns, right, size, depth, channels, mixed):
+    """The row of ``size`` pixels that begins at ``start``, stretched to the places ``first`` to ``last``."""
+    for j in range(first, last):
+        left = start + columns[j] * depth
+        far = start + min(columns[j] + 1, size - 1) * depth
+        share, at = right[j], (j - first) * channels
+        for n in range(channels):
+            a, b = values[np.uint64(left + n)], values[np.uint64(far + n)]
+            mixed[np.uint64(at + n)] = a + share * (b - a)
+
+
 @kernel
 def resize_bilinear(
     x: F32x4, rows: I32x1, down: F32x1, columns: I32x1, right: F32x1, out: F32x4, begin: int, end: int
@@ -23,20 +35,33 @@ def resize_bilinear(
     """RESIZE_BILINEAR. A unit of work is a row of the output's pixels.
 
     ``rows`` and ``columns`` are the input element before each output element's place, ``down`` and
-    ``right`` how far beyond it the place is.
+    ``right`` how far beyond it the place is. Rows of the input are stretched once for all that are
+    between the same two.
     """
-    for line in range(begin, end):
-        batch, i = line // out.shape[1], line % out.shape[1]
-        upper, lower = rows[i], min(rows[i] + 1, x.shape[1] - 1)
-        for j in range(out.shape[2]):
-            left, far = columns[j], min(columns[j] + 1, x.shape[2] - 1)
-            a, b = x[batch, upper, left], x[batch, upper, far]
-            c, d = x[batch, lower, left], x[batch, lower, far]
-            results = out[batch, i, j]
-            for n in range(len(results)):
-                above = a[n] + right[j] * (b[n] - a[n])
-                below = c[n] + right[j] * (d[n] - c[n])
-                results[n] = above + down[i] * (below - above)
+    values, results = flat(x), flat(out)
+    above, below = scratch(x), scratch(x)
+    height, size, depth, width = x.shape[1], x.shape[2], x.shape[3], out.shape[2]
+    channels, pixels = min(depth, len(above)), max(1, len(above) // depth)
+    for piece in range(0, -(-depth // channels) * width, pixels):
+        first, channel = piece % width, piece // width * channels
+        last, some = min(first + pixels, width), min(channels, depth - channel)
+        upper_held = lower_held = -1
+        for line in range(begin, end):
+            batch, i = line // out.shape[1], line % out.shape[1]
+            upper, lower = batch * height + rows[i], batch * height + min(rows[i] + 1, height - 1)
+            if upper != upper_held and upper == lower_held:
+                above, below, upper_held, lower_held = below, above, lower_held, upper_held
+            if upper != upper_held:
+                start = upper * size * depth + channel
+                _mix_across(values, start, first, last, columns, right, size, depth, some, above)
+                upper_held = upper
+            if lower != lower_held:
+                start = lower * size * depth + channel
+                _mix_across(values, start, first, last, columns, right, size, depth, some, below)
+                lower_held = lower
+            at, share = (line * width + first) * depth + channel, down[i]
+            for n in range((last - first) * some):
+                results[np.uint64(at + n)] = above[n] + share * (below[n] - above[n])
 
 
 _FRACTION_BITS = 11

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from drivers.engine.abi import Anyx1, I64x2, generic
+from drivers.engine.abi import Anyx1, I64x2, copy_run, generic
 from drivers.engine.lowering import Builder, Lowering, lowers
 from drivers.engine.numerics import EXACT
 from drivers.engine.program import Tensor
@@ -47,12 +47,10 @@ def move(x: Anyx1, out: Anyx1, walk: I64x2, first: int, target: int, begin: int,
             most = min(width, size - column)
             a, b = source + column * step, place + column * stride
             for _ in range(count):
-                # as unsigned numbers, which numba does not count from the end
                 if step == 1 and stride == 1:
-                    for n in range(most):
-                        out[np.uint64(b + n)] = x[np.uint64(a + n)]
+                    copy_run(out, b, x, a, most)
                 else:
-                    for n in range(most):
+                    for n in range(most):  # as unsigned numbers, which numba does not count from the end
                         out[np.uint64(b + n * stride)] = x[np.uint64(a + n * step)]
                 a += row_step
                 b += row_stride
@@ -128,7 +126,7 @@ _Dimension = tuple[int, int, int]
 """Size, step in the source, step in the target."""
 
 _SHORT = 8
-"""A row of fewer elements costs more for itself than for them."""
+"""A row of fewer elements costs more for itself than for them, even where theirs are side by side."""
 
 _PARTS = 16
 """A single row is cut in as many for threads to share."""
@@ -147,7 +145,8 @@ def _walk(shape: Sequence[int], steps: Sequence[int], strides: Sequence[int]) ->
         return [(1, 0, 0), (1, 0, 0)]
     inner = merged[-1]
     if inner[0] < _SHORT:
-        inner = max((each for each in merged if 1 in each[1:]), default=inner)
+        long = [each for each in merged if each[0] >= _SHORT]
+        inner = min(long, key=lambda each: (1 not in each[1:], abs(each[1])), default=inner)
     merged.remove(inner)
     if not merged:  # one row, which threads can't share
         size, step, stride = inner

@@ -191,13 +191,28 @@ def emit_product_tiles(builder: Builder, arguments: Arguments) -> None:
     vertical, horizontal = conv_axes(arguments)
     image = _padded(builder, nhwc_input(builder, arguments.nchw), vertical, horizontal)
     with nhwc_output(builder, arguments.nchw) as out:
-        emit_products(builder, image, vertical, horizontal, out, bounds(arguments.activation))
+        emit_products(builder, image, vertical, horizontal, builder.bias(), out, bounds(arguments.activation))
+
+
+def by_product(filters: Array) -> Array:
+    """A filter [out, row, column, in] as [product, out]."""
+    return filters.reshape(len(filters), -1).T
 
 
 def emit_products(
-    builder: Builder, image: Tensor, vertical: Axis, horizontal: Axis, out: Tensor, limits: tuple[float, float]
+    builder: Builder,
+    image: Tensor,
+    vertical: Axis,
+    horizontal: Axis,
+    bias: Tensor,
+    out: Tensor,
+    limits: tuple[float, float],
+    matrix: Callable[[Array], Array] = by_product,
 ) -> None:
-    """Emit the products of input 1's filter with ``image``, which has its padding, and the operation's bias."""
+    """Emit the products of ``image``, which has its padding, with input 1's filter, and the bias.
+
+    ``matrix``: makes [product, out channel] of that filter.
+    """
     batches, height, width, depth = image.shape
     rows, columns, channels = vertical.window, horizontal.window, out.shape[3]
     products, total = rows * columns * depth, math.prod(out.shape[:3])
@@ -243,8 +258,28 @@ def emit_products(
     question = f"products {image.shape} {out.shape} {vertical} {horizontal}"
     name = builder.tuner.choose(question, candidates, trial)
     tile = PRODUCT_TILES[name]
-    weights = builder.packed(1, f"panels {name}", lambda value: panels(_by_product(value), tile))
-    builder.commands.append(command_of(name, weights, builder.bias()))
+    layout = f"panels {matrix.__name__} {name}"
+    weights = builder.packed(1, layout, lambda value: panels(matrix(value), tile))
+    builder.commands.append(command_of(name, weights, bias))
+
+
+def emit_matrix_products(
+    builder: Builder,
+    rows: Tensor,
+    bias: Tensor,
+    out: Tensor,
+    limits: tuple[float, float],
+    matrix: Callable[[Array], Array] = by_product,
+) -> None:
+    """``emit_products`` for a matrix: each of its ``rows`` is a pixel."""
+    count, depth = rows.shape
+    image, results = rows.viewed(1, 1, count, depth), out.viewed(1, 1, *out.shape)
+    emit_products(builder, image, _pixels(1), _pixels(count), bias, results, limits, matrix)
+
+
+def _pixels(count: int) -> Axis:
+    """A window of one element."""
+    return Axis(count, window=1, stride=1, dilation=1, before=0, after=0)
 
 
 def _taps(vertical: Axis, horizontal: Axis, image: Tensor, tile: Tile | None) -> tuple[int, list[int]]:
@@ -268,11 +303,6 @@ def _block(total: int, tile: Tile) -> int:
     sizes = range(tile.rows, min(total, _BLOCK) + 1, tile.rows)
     alike = [size for size in sizes if total % size == 0 and 2 * size > min(total, _BLOCK)]
     return max(alike or sizes)
-
-
-def _by_product(filters: Array) -> Array:
-    """A filter [out, row, column, in] as [product, out]."""
-    return filters.reshape(len(filters), -1).T
 
 
 def _padded(builder: Builder, image: Tensor, vertical: Axis, horizontal: Axis) -> Tensor:

@@ -7,12 +7,16 @@ import numpy as np
 from drivers.engine.abi import Anyx5, F32x1, F32x4, F32x5, I8x4, I32x1, I32x2, generic, helper, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.kernels.convolution import Convolution, emit_convolution, weights_by_group
-from drivers.kernels.fused import clamped
+from drivers.kernels.fused import bounds, clamped
+from drivers.kernels.layout import nhwc_input, nhwc_output
 from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, requantize
-from hal.operations.declaration import Arguments
+from drivers.kernels.strided import View, emit_move, whole
+from drivers.kernels.tiled import emit_matrix_products
+from hal.operations.declaration import Arguments, Array
 from hal.operations.layout import nhwc_shape
 from hal.operations.transpose_convolution import transpose_axes
-from hal.types import OperationType
+from hal.operations.window import Axis
+from hal.types import OperandType, OperationType
 
 
 @helper
@@ -92,12 +96,41 @@ def transpose_conv_2d_quant8(
 
 @lowers(OperationType.TRANSPOSE_CONV_2D, data=FLOAT_AND_QUANT8)
 def _lower_transpose_conv_2d(builder: Builder, arguments: Arguments) -> None:
-    weights = weights_by_group(builder, arguments.filter, groups=1)
     _, height, width, _ = nhwc_shape(arguments.input.shape, arguments.nchw)
     _, rows, columns, depth = arguments.filter.dimensions
     vertical, horizontal = transpose_axes(arguments, height, width, rows, columns)
+    in_float32 = arguments.data_type is OperandType.TENSOR_FLOAT32
+    if in_float32 and builder.is_constant(1) and _is_tiled(vertical, height) and _is_tiled(horizontal, width):
+        _emit_side_by_side(builder, arguments)
+        return
+    weights = weights_by_group(builder, arguments.filter, groups=1)
     geometry = vertical.stride, horizontal.stride, vertical.before, horizontal.before
     products = -(-rows // vertical.stride) * -(-columns // horizontal.stride) * depth
     channels = (depth,), (weights.shape[4],)
     convolution = Convolution(transpose_conv_2d, transpose_conv_2d_quant8, geometry, channels, products)
     emit_convolution(builder, arguments, weights, convolution)
+
+
+def _is_tiled(axis: Axis, size: int) -> bool:
+    """Whether ``size`` pixels' windows are side by side, and the output is all that they cover."""
+    return axis.window == axis.stride and axis.before == 0 and axis.input == size * axis.stride
+
+
+def _by_pixel(filters: Array) -> Array:
+    """A filter [out, row, column, in] as [in, row and column and out]."""
+    return filters.transpose(3, 1, 2, 0).reshape(filters.shape[3], -1)
+
+
+def _emit_side_by_side(builder: Builder, arguments: Arguments) -> None:
+    """Emit it where windows don't overlap: products give each input pixel's window, which then takes its place."""
+    channels, rows, columns, _ = arguments.filter.dimensions
+    image = nhwc_input(builder, arguments.nchw)
+    batches, height, width, depth = image.shape
+    biases = builder.temporary(rows * columns, channels)
+    emit_move(builder, View(builder.bias(), biases.shape, (0, 1)), whole(biases))
+    windows = builder.temporary(batches * height * width, rows * columns * channels)
+    pixels = image.viewed(batches * height * width, depth)
+    emit_matrix_products(builder, pixels, biases.flat, windows, bounds(arguments.activation), _by_pixel)
+    with nhwc_output(builder, arguments.nchw) as out:
+        placed = whole(windows, batches, height, width, rows, columns, channels).transposed((0, 1, 3, 2, 4, 5))
+        emit_move(builder, placed, whole(out, *placed.shape))

@@ -40,6 +40,17 @@ def test_transpose(device, axes):
     np.testing.assert_array_equal(actual, LARGE.transpose(axes))
 
 
+@pytest.mark.parametrize("shape", [(2, 40, 30, 4), (1, 40, 30, 12), (1, 40, 30, 64), (1, 2, 3, 4)], ids=str)
+def test_depth_to_space_and_back(device, shape):
+    values = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+    batches, height, width, depth = shape
+    blocks = values.reshape(batches, height, width, 2, 2, depth // 4).transpose(0, 1, 3, 2, 4, 5)
+    (wide,) = run(device, O.DEPTH_TO_SPACE, values.view(Input), 2)
+    np.testing.assert_array_equal(wide, blocks.reshape(batches, 2 * height, 2 * width, depth // 4))
+    (deep,) = run(device, O.SPACE_TO_DEPTH, wide.view(Input), 2)
+    np.testing.assert_array_equal(deep, values)
+
+
 @pytest.mark.parametrize("multiples", [(2, 1, 1, 1), (1, 1, 1, 7), (1, 3, 1, 2), (2, 2, 2, 2)])
 def test_tile(device, multiples):
     (actual,) = run(device, O.TILE, LARGE.view(Input), ints(*multiples))
@@ -75,10 +86,27 @@ def test_mirrors_reach_around_every_corner(device, mode, name):
     np.testing.assert_array_equal(actual, np.pad(LARGE, pads, mode=name))
 
 
-def test_pad_fills_every_border(device):
-    pads = [(1, 0), (0, 30), (9, 2), (3, 5)]
+@pytest.mark.parametrize(
+    "pads",
+    [
+        [(1, 0), (0, 30), (9, 2), (3, 5)],
+        [(0, 0), (1, 1), (1, 1), (0, 0)],
+        [(0, 0), (0, 0), (0, 0), (0, 7)],
+        [(0, 0), (0, 0), (2, 0), (0, 0)],
+        [(3, 2), (0, 0), (0, 0), (0, 0)],
+        [(1, 0), (0, 0), (0, 1), (0, 0)],
+        [(0, 0), (0, 0), (0, 0), (0, 0)],
+    ],
+    ids=str,
+)
+def test_pad_fills_every_border(device, pads):
     (actual,) = run(device, O.PAD_V2, LARGE.view(Input), ints(*pads), -1.5)
     np.testing.assert_array_equal(actual, np.pad(LARGE, pads, constant_values=-1.5))
+
+
+def test_pad_of_a_single_row(device):
+    (actual,) = run(device, O.PAD_V2, LARGE.reshape(-1).view(Input), ints([5, 9]), -1.5)
+    np.testing.assert_array_equal(actual, np.pad(LARGE.reshape(-1), (5, 9), constant_values=-1.5))
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (1,), (200, 300)])
