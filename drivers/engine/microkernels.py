@@ -57,6 +57,13 @@ class Code:
         b = self.builder
         b.store(value, b.bitcast(b.gep(pointer, [index]), value.type.as_pointer()), align=1)
 
+    def zeros(self, vectors: int) -> Any:
+        """The address of so many vectors of zeros."""
+        kind = ir.ArrayType(_FLOAT, vectors * self.lanes)
+        name = f"zeros{vectors * self.lanes}"
+        constant = cgutils.global_constant(self.builder.module, name, ir.Constant(kind, None))
+        return self.builder.bitcast(constant, _FLOAT.as_pointer())
+
     def spread(self, scalar: Any) -> Any:
         """A vector with ``scalar`` in every lane."""
         kind = ir.VectorType(scalar.type, self.lanes)
@@ -240,43 +247,65 @@ def product_tile(rows: int, vectors: int, lanes: int) -> Any:
 
 
 @lru_cache(None)
-def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int) -> Any:
+def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int, at_edge: int) -> Any:
     """``abi.tap_tile`` for ``pixels`` pixels by ``vectors`` of ``lanes`` channels, ``rows`` by ``columns`` taps."""
 
     @intrinsic
     def tap_tile(
         typing_context, x, start, pixel_step, row_step, column_step, weights, first, channels, bias,
+        y, down, height, left, along, across, width,
         out, at, step, channel, room, after, addend, slopes, low, high,
     ):  # fmt: skip
         given = (
             x, start, pixel_step, row_step, column_step, weights, first, channels, bias,
+            y, down, height, left, along, across, width,
             out, at, step, channel, room, after, addend, slopes, low, high,
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = Code(context, builder, lanes)
             x, start, pixel_step, row_step, column_step, weights, first, channels, bias = arguments[:9]
-            finish = _Finish(code, signature.args[9:], arguments[9:])
+            y, down, height, left, along, across, width = arguments[9:16]
+            finish = _Finish(code, signature.args[16:], arguments[16:])
             image, weights, bias = (
                 code.address(signature.args[i], array) for i, array in ((0, x), (5, weights), (8, bias))
             )
             ahead = [code.word(vector * lanes) for vector in range(vectors)]
             biases = [code.load(bias, builder.add(finish.channel, each), code.floats) for each in ahead]
             sums = biases * pixels
+            zeros = code.zeros(vectors)
+
+            def place(row: int, column: int, pixel: int) -> Any:
+                """Where a pixel's value for a tap is; at an edge that is zeros where it is outside the image."""
+                inside = builder.gep(lines[row], [steps[pixel]])
+                if not at_edge:
+                    return inside
+                fits = builder.and_(within_rows[row], within_columns[column][pixel])
+                return builder.select(fits, inside, zeros)
+
+            def within(position: Any, size: Any) -> Any:
+                return builder.icmp_unsigned("<", position, size)  # a negative one is a large one
+
+            within_rows = [within(builder.add(y, builder.mul(down, code.word(row))), height) for row in range(rows)]
+            starts = [builder.add(left, builder.mul(along, code.word(pixel))) for pixel in range(pixels)]
+            within_columns = [
+                [within(builder.add(each, builder.mul(across, code.word(column))), width) for each in starts]
+                for column in range(columns)
+            ]
             steps = [builder.mul(pixel_step, code.word(pixel)) for pixel in range(pixels)]
             corner = builder.gep(image, [start])
             lines = [builder.gep(corner, [builder.mul(row_step, code.word(row))]) for row in range(rows)]
             tap = builder.gep(weights, [first])
-            for _ in range(columns):
+            for column in range(columns):
                 for row in range(rows):
                     factors = [code.load(tap, each, code.floats) for each in ahead]
                     tap = builder.gep(tap, [channels])
                     for pixel in range(pixels):
-                        values = builder.gep(lines[row], [steps[pixel]])
+                        values = place(row, column, pixel)
                         for vector in range(vectors):
-                            place = pixel * vectors + vector
+                            sum_ = pixel * vectors + vector
                             value = code.load(values, ahead[vector], code.floats)
-                            sums[place] = code.multiply_add(value, factors[vector], sums[place])
+                            sums[sum_] = code.multiply_add(value, factors[vector], sums[sum_])
                 lines = [builder.gep(line, [column_step]) for line in lines]
             finish.store([sums[pixel * vectors : (pixel + 1) * vectors] for pixel in range(pixels)])
             return context.get_dummy_value()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from drivers.engine import abi
 from drivers.engine.abi import F32x1, I64x1, Sized
+from drivers.engine.fusion import fuses
 from drivers.engine.lowering import Builder, command
 from drivers.engine.program import Command, Tensor
 from drivers.kernels.fused import bounds
@@ -99,7 +101,8 @@ products_by_tile = Sized(lambda name: _product_walk(PRODUCT_TILES[name]))
 
 
 def _tap_walk(tile: Tile, rows: int, columns: int) -> Callable[..., None]:
-    compute = abi.tap_tile(tile.rows, tile.vectors, tile.lanes, rows, columns)
+    compute = abi.tap_tile(tile.rows, tile.vectors, tile.lanes, rows, columns, at_edge=False)
+    compute_at_edge = abi.tap_tile(tile.rows, tile.vectors, tile.lanes, rows, columns, at_edge=True)
     pixels, tile_width = tile.rows, tile.width
 
     def taps_by_tile(
@@ -109,13 +112,16 @@ def _tap_walk(tile: Tile, rows: int, columns: int) -> Callable[..., None]:
         addend: F32x1,
         slopes: F32x1,
         out: F32x1,
+        out_height: int,
+        out_width: int,
         height: int,
         width: int,
-        line_step: int,
-        image_step: int,
-        pixel_step: int,
-        row_step: int,
-        column_step: int,
+        stride_y: int,
+        stride_x: int,
+        dilation_y: int,
+        dilation_x: int,
+        top: int,
+        left: int,
         after: int,
         low: float,
         high: float,
@@ -124,38 +130,37 @@ def _tap_walk(tile: Tile, rows: int, columns: int) -> Callable[..., None]:
     ) -> None:
         """Depthwise sums with weights as [column, row, channel]. A unit of work is a line of the output.
 
-        Steps are those of ``x``, in elements: from one of an image's ``height`` lines of windows to the next one,
-        from image to image, from window to window in a line of ``width``, and between a window's values.
+        What is outside the image counts as 0.
         """
         channels = len(bias)
+        line_step = width * channels
         least, most = np.float32(low), np.float32(high)
         for line in range(begin, end):
-            start = line // height * image_step + line % height * line_step
-            for ahead in range(0, width, pixels):
-                pixel = min(ahead, width - pixels)
+            y = line % out_height * stride_y - top
+            inside_rows = y >= 0 and y + (rows - 1) * dilation_y < height
+            for ahead in range(0, out_width, pixels):
+                pixel = min(ahead, out_width - pixels)
+                column = pixel * stride_x - left
+                last = column + (pixels - 1) * stride_x + (columns - 1) * dilation_x
+                inside = inside_rows and column >= 0 and last < width
+                start = (line // out_height * height + y) * line_step + column * channels
                 for block in range(0, channels, tile_width):
                     channel = min(block, channels - tile_width)
-                    compute(
-                        x,
-                        start + pixel * pixel_step + channel,
-                        pixel_step,
-                        row_step,
-                        column_step,
-                        weights,
-                        channel,
-                        channels,
-                        bias,
-                        out,
-                        (line * width + pixel) * channels + channel,
-                        channels,
-                        channel,
-                        tile_width,
-                        after,
-                        addend,
-                        slopes,
-                        least,
-                        most,
-                    )
+                    at = (line * out_width + pixel) * channels + channel
+                    if inside:
+                        compute(
+                            x, start + channel, stride_x * channels, dilation_y * line_step, dilation_x * channels,
+                            weights, channel, channels, bias,
+                            y, dilation_y, height, column, stride_x, dilation_x, width,
+                            out, at, channels, channel, tile_width, after, addend, slopes, least, most,
+                        )  # fmt: skip
+                    else:
+                        compute_at_edge(
+                            x, start + channel, stride_x * channels, dilation_y * line_step, dilation_x * channels,
+                            weights, channel, channels, bias,
+                            y, dilation_y, height, column, stride_x, dilation_x, width,
+                            out, at, channels, channel, tile_width, after, addend, slopes, least, most,
+                        )  # fmt: skip
 
     return taps_by_tile
 
@@ -337,12 +342,11 @@ def _constant(builder: Builder, arguments: Arguments) -> bool:
 
 
 def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
-    """Emit a depthwise convolution in float32: padded first where its filter reaches past the image."""
+    """Emit a depthwise convolution in float32."""
     vertical, horizontal = conv_axes(arguments)
-    image = _padded(builder, nhwc_input(builder, arguments.nchw), vertical, horizontal)
+    image = nhwc_input(builder, arguments.nchw)
     weights = builder.packed(1, "by column", lambda value: value[0].transpose(1, 0, 2))
     rows, columns = vertical.window, horizontal.window
-    row = image.shape[2] * image.shape[3]
     with nhwc_output(builder, arguments.nchw) as out:
         batches, height, width, channels = out.shape
 
@@ -357,11 +361,14 @@ def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
                 out.flat,
                 height,
                 width,
-                vertical.stride * row,
-                image.shape[1] * row,
-                horizontal.stride * channels,
-                vertical.dilation * row,
-                horizontal.dilation * channels,
+                vertical.input,
+                horizontal.input,
+                vertical.stride,
+                horizontal.stride,
+                vertical.dilation,
+                horizontal.dilation,
+                vertical.before,
+                horizontal.before,
                 0,
                 *bounds(arguments.activation),
                 work=batches * height,
@@ -376,3 +383,30 @@ def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
             lambda name: command_of(name, builder.temporary(rows * columns * channels), builder.temporary(channels)),
         )
         builder.commands.append(command_of(name, weights, builder.bias()))
+
+
+@fuses("padding.pad", "tiled.taps_by_tile")
+def _without_padding(producer: Command, consumer: Command) -> Command | None:
+    """Depthwise sums over an image with zeros around it: what is outside counts as 0 anyway."""
+    image, value, walk, padded = (each for each in producer.arguments if isinstance(each, Tensor))
+    tensors = [each for each in consumer.arguments if isinstance(each, Tensor)]
+    numbers = [each for each in consumer.arguments if not isinstance(each, Tensor)]
+    channels = tensors[2].flat.shape[0]
+    assert value.buffer.array is not None
+    assert walk.buffer.array is not None
+    (images, height, row), (_, above, beside), (all_images, *_) = walk.buffer.array.tolist()
+    if (
+        tensors[0].buffer is not padded.buffer
+        or images != all_images
+        or beside % channels
+        or value.buffer.array[0] != 0
+    ):
+        return None
+    numbers[_HEIGHT : _WIDTH + 1] = height, row // channels
+    numbers[_TOP] += above
+    numbers[_LEFT] += beside // channels
+    return replace(consumer, arguments=(image, *tensors[1:], *numbers))
+
+
+_HEIGHT, _WIDTH, _TOP, _LEFT = 2, 3, 8, 9
+"""Where the numbers that ``taps_by_tile`` takes have the image's height and width, and what is before it."""

@@ -20,6 +20,9 @@ _LATENCY = 4
 _ENDING = 24
 """Cycles about that a tile takes beside its products, and one for each of its vectors."""
 
+_CHECK = 0.25
+"""Cycles about, by and large, that a depthwise tile takes to see whether a pixel's value is inside the image."""
+
 _CANDIDATES, _NEAR = 4, 1.25
 
 _ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20)
@@ -90,7 +93,7 @@ def tap_tiles(pixels: int, channels: int, taps: int) -> list[Tile]:
     lanes = _lanes(channels)
 
     def cycles(tile: Tile) -> float:
-        step = max((tile.rows + 1) * tile.vectors / 2, _LATENCY)
+        step = max((tile.rows + 1) * tile.vectors / 2, _LATENCY) + _CHECK * tile.rows
         ending = _ENDING + tile.rows * tile.vectors
         return -(-pixels // tile.rows) * -(-channels // tile.width) * (taps * step + ending)
 
