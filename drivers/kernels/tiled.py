@@ -279,10 +279,10 @@ def emit_matrix_products(
     """``emit_products`` for a matrix: each of its ``rows`` is a pixel."""
     count, depth = rows.shape
     image, results = rows.viewed(1, 1, count, depth), out.viewed(1, 1, *out.shape)
-    emit_products(builder, image, _pixels(1), _pixels(count), bias, results, limits, matrix)
+    emit_products(builder, image, pixel_axis(1), pixel_axis(count), bias, results, limits, matrix)
 
 
-def _pixels(count: int) -> Axis:
+def pixel_axis(count: int) -> Axis:
     """A window of one element."""
     return Axis(count, window=1, stride=1, dilation=1, before=0, after=0)
 
@@ -391,21 +391,42 @@ def _without_padding(producer: Command, consumer: Command) -> Command | None:
     image, value, walk, padded = (each for each in producer.arguments if isinstance(each, Tensor))
     tensors = [each for each in consumer.arguments if isinstance(each, Tensor)]
     numbers = [each for each in consumer.arguments if not isinstance(each, Tensor)]
-    channels = tensors[2].flat.shape[0]
     assert value.buffer.array is not None
     assert walk.buffer.array is not None
-    (images, height, row), (_, above, beside), (all_images, *_) = walk.buffer.array.tolist()
-    if (
-        tensors[0].buffer is not padded.buffer
-        or images != all_images
-        or beside % channels
-        or value.buffer.array[0] != 0
-    ):
+    if tensors[0].buffer is not padded.buffer or value.buffer.array[0] != 0:
         return None
-    numbers[_HEIGHT : _WIDTH + 1] = height, row // channels
+    height, width = (int(size) for size in numbers[_HEIGHT : _WIDTH + 1])
+    inside = _inside(walk.buffer.array.T.tolist(), padded.flat.shape[0], height, width, tensors[2].flat.shape[0])
+    if inside is None:
+        return None
+    numbers[_HEIGHT], numbers[_WIDTH], above, beside = inside
     numbers[_TOP] += above
-    numbers[_LEFT] += beside // channels
+    numbers[_LEFT] += beside
     return replace(consumer, arguments=(image, *tensors[1:], *numbers))
+
+
+def _inside(
+    walk: list[list[int]], elements: int, height: int, width: int, channels: int
+) -> tuple[int, int, int, int] | None:
+    """Height and width of the image that is inside padded ones, and where it begins there; None for other paddings.
+
+    ``walk``: that of ``padding.pad``, its columns. The padded images have as many ``elements``, ``height``,
+    ``width`` and ``channels``.
+    """
+    row = width * channels
+    images = elements // (height * row)
+    rows, columns = [height, 0, height], [row, 0, row]
+    if [each[2] for each in walk] == [images, height, row]:
+        whole, rows, columns = walk
+    elif [each[2] for each in walk] == [images * height, row]:
+        whole, columns = walk
+    elif [each[2] for each in walk] == [images, height * row] and not any(size % row for size in walk[1]):
+        whole, rows = walk[0], [size // row for size in walk[1]]
+    else:
+        return None
+    if whole[0] != whole[2] or any(size % channels for size in columns):
+        return None
+    return rows[0], columns[0] // channels, rows[1], columns[1] // channels
 
 
 _HEIGHT, _WIDTH, _TOP, _LEFT = 2, 3, 8, 9

@@ -165,6 +165,36 @@ def test_what_only_an_execution_tells_is_said(nnhal, tmp_path):
     assert "open may compile more when it is executed: what operation 0 (TILE) computes" in result.err
 
 
+def test_a_bundle_has_the_kernels_that_trials_chose_and_no_others(nnhal, tmp_path):
+    network = Network()
+    weights, bias = np.ones((40, 1, 1, 16), np.float32), np.zeros(40, np.float32)
+    x = network.input(1, 20, 23, 16)
+    model = save(
+        tmp_path / "small.nnhal",
+        network.apply(OperationType.CONV_2D, x, weights, bias, 2, 1, 1, 0),
+        network=network,
+    )
+    made = nnhal(
+        "bundle", model, "--device", "cpu", "-o", tmp_path / "bundle", "--json",
+        NNHAL_TUNING="60", NNHAL_CACHE_DIR=str(tmp_path / "first"),
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    told = json.loads(made.out)
+    (answer,) = (tmp_path / "bundle" / "tuned").iterdir()
+    assert list(told["models"]["small"]["kernels"]) == [f"tiled.products_by_tile.{answer.read_text()}"]
+    assert len(list((tmp_path / "first").glob("kernels/*/tiled.products_by_tile.*"))) > 1  # those that were tried
+    files = [each for each in (tmp_path / "bundle").rglob("*") if each.is_file()]
+    assert told["bytes"] == sum(each.stat().st_size for each in files)
+
+    used = nnhal(
+        "run", tmp_path / "bundle" / "models" / "small.nnhal", "--device", "cpu", "--json",
+        NNHAL_TUNING="60", NNHAL_CACHE_DIR=str(tmp_path / "second"), NNHAL_BUNDLES=str(tmp_path / "bundle"),
+    )  # fmt: skip
+    assert used.code == 0, used.err
+    assert "compiling" not in used.err
+    assert [each for each in tmp_path.glob("second/**/*") if each.is_file()] == []
+
+
 def test_the_tables_name_kernels_and_models(nnhal, tmp_path):
     paths = floats(tmp_path / "small.nnhal"), mixed(tmp_path / "mixed.nnhal")
     result = nnhal("bundle", *paths, "--device", "cpu", "-o", tmp_path / "bundle")
