@@ -16,6 +16,7 @@ import inspect
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Annotated, Any, get_args, get_type_hints
 
 import numpy as np
@@ -146,20 +147,25 @@ def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int, *, 
     return Builtin("tap_tile", (pixels, vectors, lanes, rows, columns, int(at_edge)))
 
 
-SIMPLE_FIELDS, ANY_FIELDS = 6, 5
-"""How many int32 for each lane a row of ``endings`` has, of a simple tile and of one for any multiplier."""
+class Ending(Enum):
+    """Kinds of rows of ``endings`` (``requantization``), which 8-bit tiles end by: how many int32 for each lane."""
+
+    SIMPLE = 6
+    WIDE = 8
+    ANY = 5
+    FLOAT64 = 4
 
 
-def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, simple: bool) -> Builtin:
+def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, ending: Ending) -> Builtin:
     """``product_tile`` for 8-bit values, whose products ``dots.DOTS[group]`` adds.
 
     As a function of x, start, pixel_step, taps, run, weights, first, endings, row, out, at, step, room, low, high.
 
     A run has at least ``group`` values; its last ``group`` ones are taken together, also where that takes some
     twice: those weights are 0. ``weights`` are bytes. ``endings`` (``requantization``) has rows of numbers for vectors
-    of channels, the tile's from ``row`` on; ``simple``: of the kind for multipliers below 1.
+    of channels, the tile's from ``row`` on, of the kind ``ending``.
     """
-    return Builtin("product_tile_quant8", (rows, vectors, lanes, group, int(simple)))
+    return Builtin("product_tile_quant8", (rows, vectors, lanes, group, ending.value))
 
 
 def gather_rows(lanes: int, group: int) -> Builtin:
@@ -173,13 +179,31 @@ def gather_rows(lanes: int, group: int) -> Builtin:
     return Builtin("gather_rows", (lanes, group))
 
 
-def tap_tile_quant8(pixels: int, lanes: int, group: int, simple: bool) -> Builtin:
+def tap_tile_quant8(pixels: int, lanes: int, group: int, ending: Ending) -> Builtin:
     """``tap_tile`` for 8-bit values, over rows that ``gather_rows`` has laid out: ``groups`` of so many.
 
     As a function of gathered, start, pixel_step, group_step, column_step, groups, columns, weights, first, and of what
     ``product_tile_quant8`` ends with. Steps in ``gathered`` are bytes.
     """
-    return Builtin("tap_tile_quant8", (pixels, lanes, group, int(simple)))
+    return Builtin("tap_tile_quant8", (pixels, lanes, group, ending.value))
+
+
+SUM, PRODUCT, LEAKY = range(3)
+"""What ``pair_quant8`` computes: ADD, MUL, PRELU."""
+
+SUM_BITS = 20
+"""How far LiteRT shifts 8-bit numbers up before it adds them: what rounding loses is below the result's last bit."""
+
+
+def pair_quant8(function: int, vectors: int, lanes: int) -> Builtin:
+    """A micro-kernel for ``function`` of two arrays of 8-bit values: ``vectors`` of ``lanes`` elements.
+
+    As a function of a, first, b, other, out, at, endings, low, high. Reads from ``first`` and ``other`` on, writes from
+    ``at`` on. ``endings`` has simple rows: what is added to the numbers of a and b is the bias of the first two. A
+    sum's inputs are rescaled by those, the sum by the third; a product by the first. PRELU ends by the second where a
+    is negative, else by the first, shifted up before by the third one's bias.
+    """
+    return Builtin("pair_quant8", (function, vectors, lanes))
 
 
 def workspace(size: int) -> Builtin:

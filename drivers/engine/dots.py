@@ -55,11 +55,6 @@ DOTS = {
 """By their groups, the fastest first."""
 
 
-def best_dot() -> Dot:
-    """The fastest one that this processor has."""
-    return next(dot for dot in DOTS.values() if dot.most_lanes())
-
-
 def held(lanes: int) -> int:
     """How many lanes a vector for ``lanes`` channels has, some of them unused where that is more."""
     return max(lanes, _LEAST_HELD)

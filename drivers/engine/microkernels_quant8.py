@@ -8,7 +8,7 @@ Imported only to compile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from drivers.engine.abi import ANY_FIELDS, SIMPLE_FIELDS
+from drivers.engine import abi
+from drivers.engine.abi import SUM_BITS, Ending
 from drivers.engine.dots import DOTS, held
 from drivers.engine.microkernels import Code
 
@@ -50,6 +51,15 @@ class _Code8(Code):
         return self.shuffled(
             self.builder.insert_element(undefined, scalar, ir.Constant(_INT, 0)), undefined, [0] * self.held
         )
+
+    def bounds(self, low: Any, high: Any) -> tuple[Any, Any]:
+        """Both words as vectors of int32."""
+        return self.splat(self.builder.trunc(low, _INT)), self.splat(self.builder.trunc(high, _INT))
+
+    def leave(self, results: Any, low: Any, high: Any, pointer: Any, at: Any) -> None:
+        """Write int32 ``results``, kept within ``low`` and ``high``, as int8."""
+        values = self.builder.trunc(self.kept(results, low, high), ir.VectorType(_BYTE, self.held))
+        self.store(self.shuffled(values, values, range(self.lanes)) if self.held > self.lanes else values, pointer, at)
 
     def called(self, name: str, result: Any, *values: Any) -> Any:
         kinds = ir.FunctionType(result, [value.type for value in values])
@@ -116,57 +126,37 @@ class _Code8(Code):
         return self.builder.sext(values, self.ints) if self.group == 1 else values
 
 
-class _Ending8:
-    """What becomes of int32 sums: see ``abi.product_tile_quant8``'s parameters from ``endings`` on.
+class _Endings:
+    """Rows of ``endings``: what a vector of sums begins with, and what becomes of it."""
 
-    ``simple``: whether every channel's multiplier is below 1, and nothing on the way leaves 32 bits.
-    """
+    def __init__(self, code: _Code8, table: Any, kind: Ending) -> None:
+        self._code, self._table, self._kind = code, table, kind
 
-    def __init__(self, code: _Code8, signature: Any, arguments: Sequence[Any], *, simple: bool) -> None:
-        endings, row, out, at, step, room, low, high = arguments
-        self._code, self._simple = code, simple
-        self._table = code.address(signature[0], endings)
-        self._out = code.address(signature[2], out)
-        self._row, self._at, self._step, self._room = row, at, step, room
-        self._low, self._high = (code.splat(code.builder.trunc(bound, _INT)) for bound in (low, high))
-
-    def _field(self, vector: int, field: int, kind: Any) -> Any:
-        code = self._code
-        fields = SIMPLE_FIELDS if self._simple else ANY_FIELDS
-        b = code.builder
-        row = b.mul(b.add(self._row, code.word(vector)), code.word(fields * code.held))
-        return code.load(self._table, b.add(row, code.word(field * code.held)), kind)
-
-    def bias(self, vector: int) -> Any:
+    def bias(self, row: Any) -> Any:
         """What a vector's sums begin with."""
-        return self._field(vector, 0, self._code.ints)
+        return self._field(row, 0, self._code.ints)
 
-    def _column(self, vector: int) -> Any:
+    def rescaling(self, row: Any) -> Callable[[Any], Any]:
+        """What makes results of sums, with the zero point added and not yet bounded."""
+        if self._kind is Ending.ANY:
+            return self._generally(row)
+        if self._kind is Ending.FLOAT64:
+            return self._as_reals(row)
+        return self._widely(row) if self._kind is Ending.WIDE else self._simply(row)
+
+    def _field(self, row: Any, field: int, kind: Any) -> Any:
         b, code = self._code.builder, self._code
-        wanted, last = code.word(vector * code.lanes), b.sub(self._room, code.word(code.lanes))
-        return b.select(b.icmp_signed("<", wanted, last), wanted, last)
+        first = b.mul(row, code.word(self._kind.value * code.held))
+        return code.load(self._table, b.add(first, code.word(field * code.held)), kind)
 
-    def store(self, tile: Sequence[Sequence[Any]]) -> None:
-        """Finish a tile's rows of vectors."""
-        b, code = self._code.builder, self._code
-        for vector in range(len(tile[0])):
-            results = self._simply(vector) if self._simple else self._generally(vector)
-            column = b.add(self._at, self._column(vector))
-            for row in range(len(tile)):
-                kept = code.kept(results(tile[row][vector]), self._low, self._high)
-                values = b.trunc(kept, ir.VectorType(_BYTE, code.held))
-                if code.held > code.lanes:
-                    values = code.shuffled(values, values, range(code.lanes))
-                code.store(values, self._out, b.add(column, b.mul(self._step, code.word(row))))
-
-    def _simply(self, vector: int) -> Any:
+    def _simply(self, row: Any) -> Callable[[Any], Any]:
         """Even and odd lanes are multiplied apart, as unsigned numbers; the high halves are shifted together."""
         b, code = self._code.builder, self._code
         lower, half = code.every(code.words, (1 << 32) - 1), code.every(code.words, 32)
-        twice = b.bitcast(self._field(vector, 1, code.ints), code.words)
+        twice = b.bitcast(self._field(row, 1, code.ints), code.words)
         even, odd = b.and_(twice, lower), b.lshr(twice, half)
-        below, shifts = (self._field(vector, field, code.ints) for field in (2, 3))
-        even_offsets, odd_offsets = (self._field(vector, field, code.words) for field in (4, 5))
+        below, shifts = (self._field(row, field, code.ints) for field in (2, 3))
+        even_offsets, odd_offsets = (self._field(row, field, code.words) for field in (4, 5))
         order = [lane for i in range(1, code.held, 2) for lane in (i, code.held + i)]
         zero = code.every(code.ints, 0)
 
@@ -180,10 +170,16 @@ class _Ending8:
 
         return results
 
-    def _generally(self, vector: int) -> Any:
+    def _widely(self, row: Any) -> Callable[[Any], Any]:
+        """``_simply`` of sums that are shifted up before, and with the zero point added after."""
+        b, code = self._code.builder, self._code
+        up, zeros, results = self._field(row, 6, code.ints), self._field(row, 7, code.ints), self._simply(row)
+        return lambda sums: b.add(results(b.shl(sums, up)), zeros)
+
+    def _generally(self, row: Any) -> Callable[[Any], Any]:
         b, code = self._code.builder, self._code
         wide = ir.VectorType(_WORD, code.held)
-        mantissas, shifts, down, zeros = (b.sext(self._field(vector, field, code.ints), wide) for field in range(1, 5))
+        mantissas, shifts, down, zeros = (b.sext(self._field(row, field, code.ints), wide) for field in range(1, 5))
         zero, one = code.every(wide, 0), code.every(wide, 1)
         half, half_down = (b.lshr(b.shl(one, bits), one) for bits in (shifts, down))
         least, most = code.every(wide, -(1 << 31)), code.every(wide, (1 << 31) - 1)
@@ -198,9 +194,63 @@ class _Ending8:
 
         return results
 
+    def _as_reals(self, row: Any) -> Callable[[Any], Any]:
+        b, code = self._code.builder, self._code
+        reals = ir.VectorType(ir.DoubleType(), code.held)
+        scales, zeros = self._field(row, 1, reals), b.sitofp(self._field(row, 3, code.ints), reals)
+        least, most = (ir.Constant(reals, [float(limit)] * code.held) for limit in (-(1 << 31), (1 << 31) - 1))
+
+        def results(sums: Any) -> Any:
+            scaled = b.fmul(b.sitofp(sums, reals), scales)
+            whole = self._truncated(scaled)
+            part = b.fsub(scaled, whole)
+            nearest = b.fadd(b.fadd(whole, self._truncated(b.fadd(part, part))), zeros)
+            nearest = b.select(b.fcmp_ordered("<", nearest, least), least, nearest)
+            nearest = b.select(b.fcmp_ordered(">", nearest, most), most, nearest)
+            return b.fptosi(nearest, code.ints)
+
+        return results
+
+    def _truncated(self, reals: Any) -> Any:
+        return self._code.called(f"llvm.trunc.v{self._code.held}f64", reals.type, reals)
+
+
+class _Ending8:
+    """What becomes of a tile's sums: see ``abi.product_tile_quant8``'s parameters from ``endings`` on."""
+
+    def __init__(self, code: _Code8, signature: Any, arguments: Sequence[Any], kind: Ending) -> None:
+        endings, row, out, at, step, room, low, high = arguments
+        self._code = code
+        self._endings = _Endings(code, code.address(signature[0], endings), kind)
+        self._out = code.address(signature[2], out)
+        self._row, self._at, self._step, self._room = row, at, step, room
+        self._low, self._high = code.bounds(low, high)
+
+    def bias(self, vector: int) -> Any:
+        """What a vector's sums begin with."""
+        return self._endings.bias(self._row_of(vector))
+
+    def _row_of(self, vector: int) -> Any:
+        return self._code.builder.add(self._row, self._code.word(vector))
+
+    def _column(self, vector: int) -> Any:
+        b, code = self._code.builder, self._code
+        wanted, last = code.word(vector * code.lanes), b.sub(self._room, code.word(code.lanes))
+        return b.select(b.icmp_signed("<", wanted, last), wanted, last)
+
+    def store(self, tile: Sequence[Sequence[Any]]) -> None:
+        """Finish a tile's rows of vectors."""
+        b, code = self._code.builder, self._code
+        for vector in range(len(tile[0])):
+            results = self._endings.rescaling(self._row_of(vector))
+            column = b.add(self._at, self._column(vector))
+            for row in range(len(tile)):
+                place = b.add(column, b.mul(self._step, code.word(row)))
+                code.leave(results(tile[row][vector]), self._low, self._high, self._out, place)
+
 
 @lru_cache(None)
-def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, simple: int) -> Any:
+def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, ending_kind: int) -> Any:
     """``abi.product_tile_quant8``."""
 
     @intrinsic
@@ -213,7 +263,7 @@ def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, simple:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = _Code8(context, builder, lanes, group)
             x, start, pixel_step, taps, run, weights, first = arguments[:7]
-            ending = _Ending8(code, signature.args[7:], arguments[7:], simple=bool(simple))
+            ending = _Ending8(code, signature.args[7:], arguments[7:], Ending(ending_kind))
             image, table, weights = (
                 code.address(signature.args[i], array) for i, array in ((0, x), (3, taps), (5, weights))
             )
@@ -282,7 +332,7 @@ def gather_rows(lanes: int, group: int) -> Any:
 
 
 @lru_cache(None)
-def tap_tile_quant8(pixels: int, lanes: int, group: int, simple: int) -> Any:
+def tap_tile_quant8(pixels: int, lanes: int, group: int, ending_kind: int) -> Any:
     """``abi.tap_tile_quant8``."""
 
     @intrinsic
@@ -298,7 +348,7 @@ def tap_tile_quant8(pixels: int, lanes: int, group: int, simple: int) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = _Code8(context, builder, lanes, group)
             gathered, start, pixel_step, group_step, column_step, groups, columns, weights, first = arguments[:9]
-            ending = _Ending8(code, signature.args[9:], arguments[9:], simple=bool(simple))
+            ending = _Ending8(code, signature.args[9:], arguments[9:], Ending(ending_kind))
             image, weights = (code.address(signature.args[i], array) for i, array in ((0, gathered), (7, weights)))
             walked = [ending.bias(0)] * pixels
             walked.append(first)
@@ -319,6 +369,65 @@ def tap_tile_quant8(pixels: int, lanes: int, group: int, simple: int) -> Any:
         return types.void(*given), generate
 
     return tap_tile_quant8
+
+
+def _sum(code: _Code8, endings: _Endings, values: Sequence[Any]) -> Any:
+    """ADD: both inputs far up, each in units of the one with the larger scale."""
+    b = code.builder
+    bits = code.every(code.ints, SUM_BITS)
+    parts = []
+    for row, value in enumerate(values):
+        number = b.add(b.shl(value, bits), endings.bias(code.word(row)))
+        parts.append(endings.rescaling(code.word(row))(number))
+    return endings.rescaling(code.word(2))(b.add(*parts))
+
+
+def _product(code: _Code8, endings: _Endings, values: Sequence[Any]) -> Any:
+    """MUL."""
+    left, right = (code.builder.add(value, endings.bias(code.word(row))) for row, value in enumerate(values))
+    return endings.rescaling(code.word(0))(code.builder.mul(left, right))
+
+
+def _leaky(code: _Code8, endings: _Endings, values: Sequence[Any]) -> Any:
+    """PRELU."""
+    b = code.builder
+    value, slope = (b.add(value, endings.bias(code.word(row))) for row, value in enumerate(values))
+    straight = endings.rescaling(code.word(0))(b.shl(value, endings.bias(code.word(2))))
+    sloped = endings.rescaling(code.word(1))(b.mul(value, slope))
+    return b.select(b.icmp_signed("<", value, code.every(code.ints, 0)), sloped, straight)
+
+
+_PAIRS = {abi.SUM: _sum, abi.PRODUCT: _product, abi.LEAKY: _leaky}
+
+
+@lru_cache(None)
+def pair_quant8(function: int, vectors: int, lanes: int) -> Any:
+    """``abi.pair_quant8``."""
+
+    @intrinsic
+    def pair_quant8(typing_context, a, first, b, other, out, at, endings, low, high):
+        given = (a, first, b, other, out, at, endings, low, high)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            code = _Code8(context, builder, lanes, 1)
+            a, first, b, other, out, at, table, low, high = arguments
+            a, b, out, table = (
+                code.address(signature.args[i], array) for i, array in ((0, a), (2, b), (4, out), (6, table))
+            )
+            endings = _Endings(code, table, Ending.SIMPLE)
+            bounds = code.bounds(low, high)
+            results = []
+            for vector in range(vectors):
+                step = code.word(vector * lanes)
+                values = [code.weights(array, builder.add(place, step)) for array, place in ((a, first), (b, other))]
+                results.append(_PAIRS[function](code, endings, values))
+            for vector, result in enumerate(results):
+                code.leave(result, *bounds, out, builder.add(at, code.word(vector * lanes)))
+            return context.get_dummy_value()
+
+        return types.void(*given), generate
+
+    return pair_quant8
 
 
 @lru_cache(None)
@@ -350,4 +459,7 @@ def workspace(size: int) -> Any:
     return workspace
 
 
-BUILTINS = {each.__wrapped__.__name__: each for each in (product_tile_quant8, gather_rows, tap_tile_quant8, workspace)}
+BUILTINS = {
+    each.__wrapped__.__name__: each
+    for each in (product_tile_quant8, gather_rows, tap_tile_quant8, pair_quant8, workspace)
+}

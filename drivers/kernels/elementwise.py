@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from drivers.engine.abi import helper
+from drivers.engine.abi import SUM_BITS, helper
 from drivers.engine.lowering import Builder, lowers
+from drivers.kernels.elementwise_quant8 import Row, emit_pairs
 from drivers.kernels.fixed_point import rescaled
 from drivers.kernels.fused import bounds, clamped, quantized_bounds
 from drivers.kernels.pointwise import broadcasting, emit_broadcasting, greater, less
@@ -15,9 +16,6 @@ from hal.types import OperandType, OperationType
 
 INT32 = ("int32",)
 INT8 = ("int8",)
-
-_SUM_BITS = 20
-"""How far LiteRT shifts 8-bit numbers up before it adds them: what rounding loses is below the result's last bit."""
 
 
 @helper
@@ -132,8 +130,8 @@ def _quantized_sum(
     left, right, left_zero, left_mantissa, left_exponent, right_zero, right_mantissa, right_exponent, sign,
     mantissa, exponent, zero, low, high,
 ):  # fmt: skip
-    one = rescaled(np.int32((left - left_zero) << _SUM_BITS), left_mantissa, left_exponent)
-    other = rescaled(np.int32((right - right_zero) << _SUM_BITS), right_mantissa, right_exponent)
+    one = rescaled(np.int32((left - left_zero) << SUM_BITS), left_mantissa, left_exponent)
+    other = rescaled(np.int32((right - right_zero) << SUM_BITS), right_mantissa, right_exponent)
     return clamped(np.int64(rescaled(np.int32(one + sign * other), mantissa, exponent)) + zero, low, high)
 
 
@@ -162,12 +160,21 @@ _QUANTIZED = (OperandType.TENSOR_QUANT8_ASYMM_SIGNED,)
 def _lower_quantized_sum(builder: Builder, arguments: Arguments) -> None:
     left, right, out = arguments.input0, arguments.input1, builder.output_spec()
     largest = 2 * max(left.scale, right.scale)  # both inputs in units of it stay below a half
+    limits = quantized_bounds(arguments.activation, out)
+    if builder.type is OperationType.ADD:
+        rows = [
+            Row(-spec.zero_point << SUM_BITS, builder.multiplier(spec.scale / largest), 255 << SUM_BITS)
+            for spec in (left, right)
+        ]
+        multiplier = builder.multiplier(largest / (2**SUM_BITS * out.scale))
+        if emit_pairs(builder, "sum", [*rows, Row(0, multiplier, 256 << SUM_BITS, out.zero_point)], limits):
+            return
     scalars: list[int] = []
     for spec in (left, right):
         scalars += [spec.zero_point, *builder.multiplier(spec.scale / largest)]
     scalars.append(1 if builder.type is OperationType.ADD else -1)
-    scalars += [*builder.multiplier(largest / (2**_SUM_BITS * out.scale)), out.zero_point]
-    scalars += quantized_bounds(arguments.activation, out)
+    scalars += [*builder.multiplier(largest / (2**SUM_BITS * out.scale)), out.zero_point]
+    scalars += limits
     emit_broadcasting(builder, add_int8, builder.input(0), builder.input(1), *scalars)
 
 
@@ -175,9 +182,12 @@ def _lower_quantized_sum(builder: Builder, arguments: Arguments) -> None:
 def _lower_quantized_product(builder: Builder, arguments: Arguments) -> None:
     left, right, out = arguments.input0, arguments.input1, builder.output_spec()
     factor = builder.multiplier(float(np.float32(left.scale) * np.float32(right.scale) / np.float32(out.scale)))
+    limits = quantized_bounds(arguments.activation, out)
+    rows = [Row(-spec.zero_point, factor, 255 * 255, out.zero_point) for spec in (left, right)]
+    if emit_pairs(builder, "product", rows, limits):
+        return
     scalars = [left.zero_point, right.zero_point, *factor, out.zero_point]
-    scalars += quantized_bounds(arguments.activation, out)
-    emit_broadcasting(builder, multiply_int8, builder.input(0), builder.input(1), *scalars)
+    emit_broadcasting(builder, multiply_int8, builder.input(0), builder.input(1), *scalars, *limits)
 
 
 @lowers(OperationType.PRELU, data=_QUANTIZED)
@@ -185,12 +195,17 @@ def _lower_quantized_prelu(builder: Builder, arguments: Arguments) -> None:
     value, slope, out = arguments.input, arguments.alpha, builder.output_spec()
     straight = np.float32(value.scale) / np.float32(out.scale)
     sloped = np.float32(value.scale) * np.float32(slope.scale) / np.float32(out.scale)
-    scalars = [
-        value.zero_point,
-        slope.zero_point,
-        *builder.multiplier(float(straight)),
-        *builder.multiplier(float(sloped)),
+    multipliers = [builder.multiplier(float(real)) for real in (straight, sloped)]
+    (mantissa, exponent), steep = multipliers
+    up = max(exponent, 0)  # what a multiplier of 1 and more takes is shifted before
+    rows = [
+        Row(-value.zero_point, (mantissa, exponent - up), 255 << up, out.zero_point),
+        Row(-slope.zero_point, steep, 255 * 255, out.zero_point),
+        Row(up, (0, 0), 0),
     ]
+    if emit_pairs(builder, "leaky", rows, (-128, 127)):
+        return
+    scalars = [value.zero_point, slope.zero_point, *multipliers[0], *multipliers[1]]
     emit_broadcasting(builder, prelu_int8, builder.input(0), builder.input(1), *scalars, out.zero_point)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from drivers.engine.abi import Anyx2, F32x1, F32x2, I8x2, I32x1, I32x2, generic, kernel
 from drivers.engine.lowering import Builder, lowers
 from drivers.engine.program import Tensor
+from drivers.kernels import tiled_quant8
 from drivers.kernels.convolution import conv_2d_quant8
 from drivers.kernels.fused import bounds, clamped, quantized_bounds
 from drivers.kernels.products import FLOAT_AND_QUANT8, add_products, rescaling, weights_in_order
@@ -68,6 +69,9 @@ def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
     x = builder.input(0).viewed(batches, arguments.weights.shape[1])
     if out.dtype == "float32" and builder.is_constant(1):
         emit_matrix_products(builder, x, builder.bias(), out, bounds(arguments.activation))
+        return
+    if out.dtype == "int8" and tiled_quant8.fits_matrix_products(builder, arguments):
+        tiled_quant8.emit_matrix_products(builder, arguments, x, out)
         return
     weights = weights_in_order(builder, 1, arguments.weights, (1, 0))
     bias, work = builder.bias(), units

@@ -8,14 +8,15 @@ from collections.abc import Callable
 import numpy as np
 
 from drivers.engine import abi
-from drivers.engine.abi import I8x1, I32x1, I64x1, Sized
-from drivers.engine.dots import DOTS, Dot, best_dot
+from drivers.engine.abi import Ending, I8x1, I32x1, I64x1, Sized
+from drivers.engine.dots import DOTS
 from drivers.engine.lowering import Builder
 from drivers.engine.program import Tensor
 from drivers.kernels.fused import quantized_bounds
 from drivers.kernels.layout import nhwc_input, nhwc_output
 from drivers.kernels.padding import emit_padded, zero_of
-from drivers.kernels.requantization import endings, is_simple
+from drivers.kernels.requantization import endings, suiting
+from drivers.kernels.tiled import pixel_axis
 from drivers.kernels.tiles_quant8 import (
     PRODUCT_TILES,
     TAP_TILES,
@@ -27,7 +28,7 @@ from drivers.kernels.tiles_quant8 import (
     vectors,
 )
 from hal.operations.convolution import conv_axes
-from hal.operations.declaration import Arguments, Array, TensorSpec
+from hal.operations.declaration import Arguments, TensorSpec
 from hal.operations.window import Axis
 
 _ROOM = 32 << 10
@@ -35,7 +36,7 @@ _ROOM = 32 << 10
 
 
 def _product_walk(tile: Tile8) -> Callable[..., None]:
-    compute = abi.product_tile_quant8(tile.rows, tile.vectors, tile.lanes, tile.dot.group, tile.simple)
+    compute = abi.product_tile_quant8(tile.rows, tile.vectors, tile.lanes, tile.dot.group, tile.ending)
     rows, width, count = tile.rows, tile.width, tile.vectors
     group, vector_bytes = tile.dot.group, tile.dot.vector_bytes(tile.lanes)
 
@@ -95,8 +96,8 @@ products_by_tile = Sized(lambda name: _product_walk(PRODUCT_TILES[name]))
 
 def _tap_walk(tile: Tile8) -> Callable[..., None]:
     lanes, group = tile.lanes, tile.dot.group
-    compute = abi.tap_tile_quant8(tile.rows, lanes, group, tile.simple)
-    compute_one = abi.tap_tile_quant8(1, lanes, group, tile.simple)
+    compute = abi.tap_tile_quant8(tile.rows, lanes, group, tile.ending)
+    compute_one = abi.tap_tile_quant8(1, lanes, group, tile.ending)
     gather = abi.gather_rows(lanes, group)
     workspace = abi.workspace(_ROOM)
     pixels, vector_bytes = tile.rows, tile.dot.vector_bytes(lanes)
@@ -227,18 +228,13 @@ _BLOCK = 96
 """Pixels about that go together where nothing forces another number."""
 
 
-def _suiting(run: int) -> Dot:
-    """The dot for runs of so many values, whose groups must fit into them."""
-    return next(dot for dot in DOTS.values() if dot.most_lanes() and dot.group <= run)
-
-
 def fits_product_tiles(builder: Builder, arguments: Arguments) -> bool:
     """Whether a convolution's filter is one group of constants whose zero point is 0, and its bias is constant."""
-    return _constant(builder, arguments) and getattr(arguments, "groups", 1) == 1
+    return _has_constants(builder, arguments.filter) and getattr(arguments, "groups", 1) == 1
 
 
-def _constant(builder: Builder, arguments: Arguments) -> bool:
-    return builder.is_constant(1) and builder.is_constant(2) and arguments.filter.zero_point == 0
+def _has_constants(builder: Builder, filters: TensorSpec) -> bool:
+    return builder.is_constant(1) and builder.is_constant(2) and filters.zero_point == 0
 
 
 def emit_product_tiles(builder: Builder, arguments: Arguments) -> None:
@@ -246,19 +242,25 @@ def emit_product_tiles(builder: Builder, arguments: Arguments) -> None:
     vertical, horizontal = conv_axes(arguments)
     image = _padded(builder, nhwc_input(builder, arguments.nchw), vertical, horizontal, arguments.input.zero_point)
     with nhwc_output(builder, arguments.nchw) as out:
-        emit_products(builder, arguments, arguments.filter, image, vertical, horizontal, out)
+        sums = _Sums(builder, arguments, arguments.filter, channel_axis=0)
+        _emit_products(builder, image, vertical, horizontal, sums, out)
 
 
-def emit_products(
-    builder: Builder,
-    arguments: Arguments,
-    filters: TensorSpec,
-    image: Tensor,
-    vertical: Axis,
-    horizontal: Axis,
-    out: Tensor,
-) -> None:
-    """Emit the products of input 1's filter with ``image``, which has its padding, and the operation's bias."""
+def fits_matrix_products(builder: Builder, arguments: Arguments) -> bool:
+    """Whether FULLY_CONNECTED has constant weights whose zero point is 0, and a constant bias."""
+    return _has_constants(builder, arguments.weights)
+
+
+def emit_matrix_products(builder: Builder, arguments: Arguments, rows: Tensor, out: Tensor) -> None:
+    """Emit FULLY_CONNECTED of 8-bit values: each of its ``rows`` is a pixel."""
+    count, depth = rows.shape
+    sums = _Sums(builder, arguments, arguments.weights, channel_axis=0, in_float64=builder.numerics.scales_in_float64)
+    image, results = rows.viewed(1, 1, count, depth), out.viewed(1, 1, *out.shape)
+    _emit_products(builder, image, pixel_axis(1), pixel_axis(count), sums, results)
+
+
+def _emit_products(builder: Builder, image: Tensor, vertical: Axis, horizontal: Axis, sums: _Sums, out: Tensor) -> None:
+    """Emit the products of input 1's filter with ``image``, which has its padding."""
     batches, height, width, depth = image.shape
     rows, columns, channels = vertical.window, horizontal.window, out.shape[3]
     if horizontal.dilation == 1:  # a filter's row is one run of values
@@ -267,18 +269,14 @@ def emit_products(
         run, offsets = depth, [column * horizontal.dilation * depth for column in range(columns)]
     taps = [row * vertical.dilation * width * depth + offset for row in range(rows) for offset in offsets]
     step = horizontal.stride * depth
-    dot = _suiting(run)
-    assert filters.value is not None
-    weights = filters.value.reshape(channels, -1).T
-    ending = _Ending(builder, arguments, filters, weights, dot)
     if rows == columns == vertical.stride == horizontal.stride == 1:
         total = batches * height * width
-        tile = product_tile(min(total, _BLOCK), channels, len(taps), run, dot, ending.simple)
+        tile = product_tile(min(total, _BLOCK), channels, len(taps), run, sums.ending)
         pixels = min(total, _BLOCK // tile.rows * tile.rows)
         lines, walk = -(-total // pixels), (1, 0, pixels * step)
     else:
         pixels, lines = out.shape[2], batches * out.shape[1]
-        tile = product_tile(pixels, channels, len(taps), run, dot, ending.simple)
+        tile = product_tile(pixels, channels, len(taps), run, sums.ending)
         walk = out.shape[1], vertical.stride * width * depth, height * width * depth
     packed = builder.packed(
         1,
@@ -290,44 +288,61 @@ def emit_products(
         image.flat,
         builder.table(np.array(taps, np.int64)),
         packed,
-        ending.table(tile),
+        sums.table(tile),
         out.flat,
         run,
         pixels,
         step,
         *walk,
         channels,
-        *ending.bounds,
+        *sums.bounds,
         work=lines * -(-channels // tile.width),
         operations=math.prod(out.shape) * rows * columns * depth,
     )
 
 
-class _Ending:
-    """How the sums of an operation with a bias become its output. ``weights``: [product, channel]."""
+class _Sums:
+    """The sums of an operation's products, what they begin with and how they become its output.
 
-    def __init__(self, builder: Builder, arguments: Arguments, filters: TensorSpec, weights: Array, dot: Dot) -> None:
+    ``channel_axis``: that of the output's channels in ``filters``; ``in_float64``: sums are scaled as real numbers.
+    """
+
+    def __init__(
+        self,
+        builder: Builder,
+        arguments: Arguments,
+        filters: TensorSpec,
+        channel_axis: int,
+        *,
+        in_float64: bool = False,
+    ) -> None:
+        assert filters.value is not None
+        weights = np.moveaxis(filters.value, channel_axis, -1)
+        weights = weights.reshape(-1, weights.shape[-1]).astype(np.int64)
         channels = weights.shape[1]
         output = builder.output_spec()
         scales = [filters.scale] * channels if filters.per_channel is None else filters.per_channel.scales
-        zero_point = arguments.input.zero_point
-        wide = weights.astype(np.int64)
-        bias = arguments.bias.value.astype(np.int64)
-        farthest = max(127 - zero_point, zero_point + 128)
-        self._multipliers = [builder.multiplier(arguments.input.scale * scale / output.scale) for scale in scales]
-        self._bias = bias - (zero_point + dot.added) * wide.sum(axis=0)
-        self._zero_point = output.zero_point
         self._builder = builder
-        self.simple = is_simple(
-            self._multipliers, np.abs(bias) + farthest * np.abs(wide).sum(axis=0), output.zero_point
-        )
+        self._bias = arguments.bias.value.astype(np.int64)
+        self._totals = weights.sum(axis=0)
+        self._zero_points = arguments.input.zero_point, output.zero_point
         self.bounds = quantized_bounds(arguments.activation, output)
+        self._factors: list[float] | list[tuple[int, int]]
+        if in_float64:
+            self._factors = [arguments.input.scale * scale / output.scale for scale in scales]
+            self.ending = Ending.FLOAT64
+        else:
+            self._factors = [builder.multiplier(arguments.input.scale * scale / output.scale) for scale in scales]
+            farthest = max(127 - arguments.input.zero_point, arguments.input.zero_point + 128)
+            largest = np.abs(self._bias) + farthest * np.abs(weights).sum(axis=0)
+            self.ending = suiting(self._factors, largest, output.zero_point)
 
     def table(self, tile: Tile8) -> Tensor:
-        """What ``tile`` ends by."""
-        rows = vectors(len(self._bias), tile)
-        table = endings(self._bias, self._multipliers, self._zero_point, rows, simple=tile.simple)
-        return self._builder.table(table.reshape(-1))
+        """What ``tile`` begins and ends by."""
+        zero_point, out_zero_point = self._zero_points
+        bias = self._bias - (zero_point + tile.dot.added) * self._totals
+        rows = vectors(len(bias), tile)
+        return self._builder.table(endings(bias, self._factors, out_zero_point, rows, tile.ending).reshape(-1))
 
 
 def _padded(builder: Builder, image: Tensor, vertical: Axis, horizontal: Axis, zero_point: int) -> Tensor:
@@ -349,35 +364,32 @@ def _missing(axis: Axis) -> int:
 def fits_tap_tiles(builder: Builder, arguments: Arguments) -> bool:
     """Whether DEPTHWISE_CONV_2D has constant weights with a zero point of 0, a constant bias and a multiplier of 1."""
     return (
-        _constant(builder, arguments)
+        _has_constants(builder, arguments.filter)
         and arguments.depth_multiplier == 1
-        and _line_block(*conv_axes(arguments), best_dot()) > 0
+        and _line_block(*conv_axes(arguments)) > 0
     )
 
 
-def _line_block(vertical: Axis, horizontal: Axis, dot: Dot) -> int:
-    """How many pixels of a line have room for what they need of the image."""
-    groups = -(-vertical.window // dot.group)
-    columns = _ROOM // (groups * dot.vector_bytes(dot.most_lanes()))
-    return min((columns - horizontal.extent) // horizontal.stride + 1, horizontal.output)
+def _line_block(vertical: Axis, horizontal: Axis) -> int:
+    """How many pixels of a line have room for what they need of the image, by any tile."""
+    largest = max(-(-vertical.window // dot.group) * dot.vector_bytes(dot.lanes[0][0]) for dot in DOTS.values())
+    return min((_ROOM // largest - horizontal.extent) // horizontal.stride + 1, horizontal.output)
 
 
 def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
     """Emit a depthwise convolution of 8-bit values."""
     vertical, horizontal = conv_axes(arguments)
-    image = nhwc_input(builder, arguments.nchw)
-    filters, dot = arguments.filter, best_dot()
-    block = _line_block(vertical, horizontal, dot)
+    image, block = nhwc_input(builder, arguments.nchw), _line_block(vertical, horizontal)
     with nhwc_output(builder, arguments.nchw) as out:
         batches, height, width, channels = out.shape
-        ending = _Ending(builder, arguments, filters, filters.value.reshape(-1, channels), dot)
-        tile = tap_tile(block, channels, dot, ending.simple)
+        sums = _Sums(builder, arguments, arguments.filter, channel_axis=3)
+        tile = tap_tile(block, channels, sums.ending)
         builder.emit(
             taps_by_tile[tile.name],
             image.flat,
             builder.table(np.full(tile.lanes, arguments.input.zero_point, np.int8)),
             builder.packed(1, f"panels {tile.name}", lambda value: tap_panels(value[0], tile)),
-            ending.table(tile),
+            sums.table(tile),
             out.flat,
             channels,
             vertical.input,
@@ -393,7 +405,7 @@ def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
             horizontal.dilation,
             vertical.before,
             horizontal.before,
-            *ending.bounds,
+            *sums.bounds,
             work=batches * height,
             operations=math.prod(out.shape) * vertical.window * horizontal.window,
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from drivers.engine.abi import Ending
 from drivers.engine.dots import DOTS, Dot, held
 from hal.operations.declaration import Array
 
@@ -27,19 +28,19 @@ _REGISTERS = {16: 32, 8: 16, 4: 16, 2: 16, 1: 16}
 class Tile8:
     """``rows`` pixels by ``vectors`` of ``lanes`` channels.
 
-    ``dot``: how products are added; ``simple``: whether all multipliers are below 1 (``requantization.is_simple``).
+    ``dot``: how products are added; ``ending``: how results are made of sums.
     """
 
     rows: int
     vectors: int
     lanes: int
     dot: Dot
-    simple: bool = True
+    ending: Ending = Ending.SIMPLE
 
     @property
     def name(self) -> str:
-        """Rows by vectors by lanes, the dot, and "any" where any multiplier will do."""
-        return f"{self.rows}x{self.vectors}x{self.lanes}_{self.dot.name}{'' if self.simple else '_any'}"
+        """Rows by vectors by lanes, the dot, the ending."""
+        return f"{self.rows}x{self.vectors}x{self.lanes}_{self.dot.name}_{self.ending.name.lower()}"
 
     @property
     def width(self) -> int:
@@ -48,7 +49,7 @@ class Tile8:
 
 
 def _named(sizes: Sequence[tuple[int, int, int]]) -> dict[str, Tile8]:
-    tiles = [Tile8(*size, dot, simple) for size in sizes for dot in DOTS.values() for simple in (True, False)]
+    tiles = [Tile8(*size, dot, ending) for size in sizes for dot in DOTS.values() for ending in Ending]
     return {tile.name: tile for tile in tiles}
 
 
@@ -67,9 +68,12 @@ TAP_TILES = _named([(rows, 1, lanes) for lanes in _LANES for rows in _PIXELS])
 """The tiles that depthwise sums have kernels for."""
 
 
-def product_tile(pixels: int, channels: int, taps: int, run: int, dot: Dot, simple: bool) -> Tile8:
-    """The tile that computes ``channels`` of each of a line of ``pixels`` in the shortest time, by estimate."""
-    lanes = _lanes(dot, channels)
+def product_tile(pixels: int, channels: int, taps: int, run: int, ending: Ending) -> Tile8:
+    """The tile that computes ``channels`` of each of a line of ``pixels`` in the shortest time, by estimate.
+
+    ``taps``: how many runs of ``run`` values a result is the sum over.
+    """
+    dot = _best_dot(run)
     steps = taps * -(-run // dot.group)
 
     def cycles(tile: Tile8) -> float:
@@ -78,27 +82,27 @@ def product_tile(pixels: int, channels: int, taps: int, run: int, dot: Dot, simp
         tiles = -(-pixels // tile.rows) * -(-channels // tile.width)
         return tiles * (steps * step + _ENDING + sums * _VECTOR_ENDING)
 
-    fitting = (
-        each
-        for each in PRODUCT_TILES.values()
-        if each.lanes == lanes and each.dot is dot and each.simple is simple and each.rows <= pixels
-    )
-    return min(fitting, key=cycles)
+    return min(_fitting(PRODUCT_TILES, pixels, channels, dot, ending), key=cycles)
 
 
-def tap_tile(pixels: int, channels: int, dot: Dot, simple: bool) -> Tile8:
+def tap_tile(pixels: int, channels: int, ending: Ending) -> Tile8:
     """The tile for depthwise sums of a line of ``pixels``."""
-    lanes = _lanes(dot, channels)
-    fitting = (
-        each
-        for each in TAP_TILES.values()
-        if each.lanes == lanes and each.dot is dot and each.simple is simple and each.rows <= pixels
+    return min(
+        _fitting(TAP_TILES, pixels, channels, _best_dot(), ending),
+        key=lambda tile: -(-pixels // tile.rows) * (tile.rows + 1),
     )
-    return min(fitting, key=lambda tile: -(-pixels // tile.rows) * (tile.rows + 1))
 
 
-def _lanes(dot: Dot, channels: int) -> int:
-    return max(each for each in _LANES if each <= min(dot.most_lanes(), channels))
+def _best_dot(run: int | None = None) -> Dot:
+    """The fastest dot that this processor has, and of which a group fits into a run."""
+    return next(dot for dot in DOTS.values() if dot.most_lanes() and (run is None or dot.group <= run))
+
+
+def _fitting(tiles: Mapping[str, Tile8], pixels: int, channels: int, dot: Dot, ending: Ending) -> Iterator[Tile8]:
+    lanes = max(each for each in _LANES if each <= min(dot.most_lanes(), channels))
+    for tile in tiles.values():
+        if (tile.lanes, tile.dot, tile.ending) == (lanes, dot, ending) and tile.rows <= pixels:
+            yield tile
 
 
 def vectors(channels: int, tile: Tile8) -> list[list[int]]:
