@@ -25,6 +25,7 @@ import stat
 import tempfile
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +126,27 @@ def _remove_abandoned(base: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
+
+
+_FAULTED_AROUND = max(1 << 16, mmap.PAGESIZE)
+"""Bytes that Linux maps together, at a multiple of that, when one of them is touched."""
+
+
+class _Mapping(mmap.mmap):
+    """Shared memory: what is taken out of this process's memory is still there."""
+
+
+def release(data: NDArray[Any]) -> None:
+    """Take what is in a region out of this process's memory, until it is touched again; other memory stays as it is."""
+    whole = data
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    mapping = whole.base.obj if isinstance(whole.base, memoryview) else whole.base
+    if isinstance(mapping, _Mapping) and data.size:
+        offset = data.ctypes.data - whole.ctypes.data
+        first = offset - offset % _FAULTED_AROUND
+        end = min(offset + data.nbytes + -(offset + data.nbytes) % _FAULTED_AROUND, len(mapping))
+        mapping.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 class Region:
@@ -236,7 +258,7 @@ def _map(descriptor: int, size: int, writable: bool) -> NDArray[np.uint8]:
         return np.empty(0, np.uint8)
     protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     try:
-        mapping = mmap.mmap(descriptor, size, mmap.MAP_SHARED, protection)
+        mapping = _Mapping(descriptor, size, mmap.MAP_SHARED, protection)
     except (OSError, ValueError) as error:
         raise UnmappableError(f"{size} bytes behind descriptor {descriptor} can't be mapped: {error}") from error
     return np.frombuffer(mapping, np.uint8)

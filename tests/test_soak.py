@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import threading
 import time
@@ -11,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-import psutil
 import pytest
 
 from drivers.sdk.descriptions import shipped_text, variants
@@ -23,6 +21,7 @@ from runtime import process
 from runtime.compilation import Compilation
 from runtime.execution import Execution
 from runtime.model import Model
+from tests.driver_processes import driver_processes
 from tools.conformance.case import Case, fault
 
 EXECUTIONS = 10_000
@@ -220,5 +219,4 @@ def test_whatever_goes_wrong_results_are_right_or_an_error_code_and_nothing_stay
     running = settled(lambda: set(threading.enumerate()) - threads_before, 0)
     assert not running
     assert len(settled(lambda: regions() - regions_before, 0)) == 0
-    drivers = [each for each in psutil.Process(os.getpid()).children() if "drivers.sdk.embedded" in each.cmdline()]
-    assert len(drivers) <= len(DEVICES)
+    assert len(driver_processes()) <= len(DEVICES)

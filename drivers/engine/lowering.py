@@ -21,6 +21,7 @@ from drivers.engine.numerics import Numerics
 from drivers.engine.program import Buffer, Command, Memory, Tensor, constant
 from drivers.engine.representation import Conversion, Representation
 from drivers.engine.tuning import Tuner
+from hal.memory import release
 from hal.model import Dimensions, Lifetime, Operand, Operation, Subgraph
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments, Array, TensorSpec, UnknownValueError, tensor_spec
@@ -87,10 +88,10 @@ class Weights:
         """The same constants, to which others can be added."""
         return Weights(self._kept)
 
-    def get(self, key: object, make: Callable[[], NDArray[Any]]) -> Buffer:
+    def get(self, key: object, make: Callable[[], Buffer]) -> Buffer:
         """The constant called ``key``, made on first use."""
         if key not in self._kept:
-            self._kept[key] = constant(make())
+            self._kept[key] = make()
         return self._kept[key]
 
 
@@ -167,10 +168,13 @@ class Builder:
         """The inputs at ``positions``, constants all, made one by ``pack``."""
         indices = tuple(self._operation.inputs[position] for position in positions)
 
-        def make() -> Array:
+        def make() -> Buffer:
             operands = [self._subgraph.operands[index] for index in indices]
-            values = [self.numerics.constant(each, each.value) for each in operands if each.value is not None]
-            return np.asarray(pack(*values))
+            given = [(each, each.value) for each in operands if each.value is not None]
+            buffer = constant(np.asarray(pack(*(self.numerics.constant(*each) for each in given))))
+            for _, value in given:
+                release(value)  # the client's memory has it; what is executed is packed
+            return buffer
 
         buffer = self._weights.get((indices, layout), make)
         assert buffer.array is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +43,22 @@ class Buffer:
     array: NDArray[Any] | None = None
 
 
+_copies: WeakValueDictionary[tuple[bytes, str, tuple[int, ...]], NDArray[Any]] = WeakValueDictionary()
+"""Constants of all programs that are there, by content, type and dimensions."""
+
+
 def constant(array: NDArray[Any]) -> Buffer:
-    """A buffer of ``array``'s elements, where kernels can load a whole vector from one cache line."""
+    """A buffer of ``array``'s elements, where kernels can load a whole vector from one cache line.
+
+    Programs share what is the same, also those of several clients with one model.
+    """
     if array.ctypes.data % ALIGNMENT or not array.flags.c_contiguous:
         memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)
         first = -memory.ctypes.data % ALIGNMENT
         copy = memory[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
         copy[...] = array
-        array = copy
+        copy.flags.writeable = False
+        array = _copies.setdefault((hashlib.sha256(copy.data).digest(), array.dtype.name, array.shape), copy)
     return Buffer(Memory.CONSTANT, array.nbytes, array=array)
 
 

@@ -2,12 +2,13 @@ import mmap
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hal.errors import BadDataError, UnmappableError
-from hal.memory import Folder, Region, check_socket_path, runtime_directory
+from hal.memory import Folder, Region, check_socket_path, release, runtime_directory
 
 
 @pytest.fixture
@@ -49,6 +50,32 @@ def test_both_sides_see_the_same_bytes(base):
     assert ours.data[50] == 9
     assert theirs.data.sum() == 99 * 7 + 9
     folder.remove()
+
+
+def resident():
+    """Bytes of shared memory that this process has at hand."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssShmem:"))
+
+
+def test_what_is_released_is_still_there(base):
+    folder = Folder()
+    region = Region.create(folder, 1 << 24)
+    region.data[:] = 7
+    before = resident()
+    release(region.slice(1 << 20, 1 << 23).view(np.float32).reshape(2, -1))
+    assert before - resident() >= 1 << 23
+    assert (region.data == 7).all()
+    folder.remove()
+
+
+def test_memory_of_this_process_alone_is_not_released():
+    private = np.full(1 << 20, 7)
+    unshared = np.frombuffer(mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8)
+    unshared[:] = 7
+    for data in (private, unshared):
+        release(data)
+        assert (data == 7).all()
 
 
 def test_memory_in_use_cannot_be_shrunk(base):

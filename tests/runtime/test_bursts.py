@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -47,6 +46,7 @@ from runtime.report import ExecutionReport
 from runtime.simulator import Simulator
 from runtime.telemetry import ExecutionRecord, Mode, set_telemetry
 from tests import descriptions
+from tests.driver_processes import driver_process, stop
 from tests.drivers.sdk.conftest import Service, new_socket
 from tests.runtime.graphs import Builder
 from tests.runtime.services import patient_service
@@ -503,16 +503,9 @@ def test_every_result_is_right_when_drivers_fail(strike: Callable[[], None], cod
         assert (report.steps[0].device, report.steps[0].in_burst, report.failures) == ("chip", True, ())
 
 
-def driver_process() -> psutil.Process:
-    path = os.environ["NNHAL_DEVICES"].partition("=")[2]
-    (process,) = [each for each in psutil.Process().children() if path in each.cmdline()]
-    return process
-
-
 def stopped_driver() -> psutil.Process:
-    process = driver_process()
-    process.send_signal(signal.SIGSTOP)
-    time.sleep(0.1)  # until all of its threads have stopped
+    process = driver_process("chip")
+    stop(process)
     return process
 
 
@@ -524,7 +517,7 @@ def test_a_driver_that_dies_while_a_burst_waits(hot: bool) -> None:
         for seed in range(3):
             burst.run([numbers(seed)])
         Simulator(device("chip")).set_faults([Fault(kind=FaultKind.HANG, every=1)])
-        process = driver_process()
+        process = driver_process("chip")
         threading.Timer(0.5, process.kill).start()
         start = time.monotonic()
         with pytest.raises(DeadObjectError):

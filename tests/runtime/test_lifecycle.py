@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.driver_processes import driver_processes
+
 ROOT = Path(__file__).parents[2]
 
 APPLICATION = """
@@ -44,8 +46,9 @@ class Application:
             text=True,
         )
         assert self.process.stdout.readline() == "[0.0, 2.0, 0.0, 4.0]\n"
-        self.drivers = [p for p in psutil.Process(self.process.pid).children() if "drivers" in " ".join(p.cmdline())]
+        self.drivers = driver_processes(self.process.pid)
         assert len(self.drivers) == 1
+        (self.fork_server,) = psutil.Process(self.process.pid).children()
         assert list(self.base.glob("app-*/cpu-*.sock"))
 
     def end(self, code):
@@ -57,7 +60,9 @@ class Application:
         """Drivers and files that are still there after a while."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            running = [p for p in self.drivers if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+            running = [
+                p for p in [*self.drivers, self.fork_server] if p.is_running() and p.status() != psutil.STATUS_ZOMBIE
+            ]
             found = running + list(self.base.iterdir())
             if not found:
                 return []
@@ -140,11 +145,14 @@ except nnhal.DeadObjectError as error:
 
 
 def test_when_both_are_killed_the_next_application_cleans_up(application, tmp_path):
-    driver, process = application.drivers[0], application.process
-    os.kill(driver.pid, signal.SIGSTOP)  # so that it can't notice
+    process = application.process
+    others = [*application.drivers, application.fork_server]
+    for each in others:
+        each.suspend()  # so that it can't notice
     process.kill()
     process.wait()
-    driver.kill()
+    for each in others:
+        each.kill()
     assert list(application.base.iterdir()), "nothing was left that could be cleaned up"
     following = Application(tmp_path)
     following.end("")

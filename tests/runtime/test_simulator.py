@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 import nnhal
@@ -19,6 +18,7 @@ from hal.types import DurationCode, PreferenceCode
 from runtime.discovery import device
 from runtime.simulator import Simulator
 from tests import descriptions
+from tests.driver_processes import driver_processes
 
 FAST, SUSTAINED, LOW = (
     PreferenceCode.FAST_SINGLE_ANSWER,
@@ -78,10 +78,6 @@ class _Layer:
         return execution.get_duration(DurationCode.ON_HARDWARE)
 
 
-def _drivers():
-    return {each.pid for each in psutil.Process().children() if "drivers.sdk.embedded" in each.cmdline()}
-
-
 def test_description_is_what_the_driver_was_given(simulated):
     text = simulated({"cores": 7})
     assert Simulator(device("chip")).description() == text
@@ -108,13 +104,13 @@ def test_death_and_after(simulated):
     simulated()
     layer = _Layer()
     layer()
-    before = _drivers()
+    before = driver_processes()
     Simulator(device("chip")).set_faults([Fault(kind=FaultKind.DIE, at=2)])
     layer()
     with pytest.raises(DeadObjectError):
         layer()
     assert _Layer()() > 0  # a new driver, without the fault
-    assert _drivers() != before
+    assert driver_processes() != before
 
 
 def test_exhaustion_is_over_when_it_is_cleared(simulated):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +24,7 @@ from runtime.execution import Execution
 from runtime.model import Model
 from runtime.simulator import Simulator
 from tests import descriptions
+from tests.driver_processes import driver_process, stop
 from tests.runtime.graphs import Builder
 
 A = np.arange(-3, 3, dtype=np.float32).reshape(2, 3)
@@ -68,18 +67,12 @@ def check(compiled: CompiledModel, model: Model) -> Any:
     return report
 
 
-def driver_process() -> psutil.Process:
-    path = os.environ["NNHAL_DEVICES"].partition("=")[2]
-    (process,) = [each for each in psutil.Process().children() if path in each.cmdline()]
-    return process
-
-
 def kill() -> None:
-    driver_process().kill()
+    driver_process("chip").kill()
 
 
-def stop() -> None:
-    driver_process().send_signal(signal.SIGSTOP)
+def stop_driver() -> None:
+    stop(driver_process("chip"))
 
 
 def fault(kind: FaultKind) -> Callable[[], None]:
@@ -88,7 +81,7 @@ def fault(kind: FaultKind) -> Callable[[], None]:
 
 FAULTS = {
     "killed": (kill, ResultCode.DEAD_OBJECT),
-    "stopped": (stop, ResultCode.DEAD_OBJECT),
+    "stopped": (stop_driver, ResultCode.DEAD_OBJECT),
     "dies": (fault(FaultKind.DIE), ResultCode.DEAD_OBJECT),
     "hangs": (fault(FaultKind.HANG), ResultCode.DEAD_OBJECT),
     "exhausted": (fault(FaultKind.EXHAUSTED), ResultCode.RESOURCE_EXHAUSTED_TRANSIENT),
@@ -114,8 +107,8 @@ def test_every_result_is_right(
 
 def test_a_driver_that_is_given_up_is_ended(compiled: CompiledModel, model: Model) -> None:
     check(compiled, model)
-    process = driver_process()
-    process.send_signal(signal.SIGSTOP)
+    process = driver_process("chip")
+    stop(process)
     assert "has not answered for 1 s and is given up" in check(compiled, model).failures[0].sentence
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
@@ -132,7 +125,7 @@ def explicit(model: Model, patience: float) -> Execution:
 
 def test_named_devices_that_hang_are_dead(model: Model) -> None:
     execution = explicit(model, 0.5)
-    stop()
+    stop_driver()
     with pytest.raises(DeadObjectError, match=r"has not answered for 0\.5 s"):
         execution.compute()
 
@@ -140,8 +133,8 @@ def test_named_devices_that_hang_are_dead(model: Model) -> None:
 def test_a_driver_that_ignores_the_caller_s_timeout_is_given_up(model: Model) -> None:
     execution = explicit(model, 100)
     execution.set_timeout(0.3)
-    process = driver_process()
-    process.send_signal(signal.SIGSTOP)
+    process = driver_process("chip")
+    stop(process)
     start = time.monotonic()
     with pytest.raises(MissedDeadlineTransientError):
         execution.compute()
@@ -157,6 +150,6 @@ def test_a_driver_that_hangs_while_preparing_is_given_up(model: Model) -> None:
     compilation = Compilation(model)
     compilation.set_patience(1)
     start = time.monotonic()
-    compilation.finish(lambda *progress: stop())
+    compilation.finish(lambda *progress: stop_driver())
     assert time.monotonic() - start < 60
     np.testing.assert_array_equal(CompiledModel(compilation).run([A])[0], reference(model.canonical, [A])[0])

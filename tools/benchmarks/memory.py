@@ -2,8 +2,9 @@
 
 Each model gets a driver of its own and a LiteRT process of its own. Both are looked at before the model comes, and
 after it has been prepared and executed some times. Counted is what is resident, from the kernel's own books: the peak
-(VmHWM), which weights in shared memory or in a mapped file are part of, and afterwards the proportional share (Pss),
-where memory that several processes hold is divided among them.
+(VmHWM), which weights in shared memory or in a mapped file are part of while the process has them at hand (our driver
+packs weights and then lets go of the model's, which stay in the application's memory), and afterwards the
+proportional share (Pss), where memory that several processes hold is divided among them.
 """
 
 from __future__ import annotations

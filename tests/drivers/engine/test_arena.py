@@ -34,6 +34,13 @@ def test_the_arena_is_no_larger_than_everything_and_no_smaller_than_the_busiest_
     assert size >= busiest
 
 
+def test_where_the_largest_first_would_waste_memory_another_order_is_found():
+    spans = [
+        Lifespan(size * ALIGNMENT, first, last) for size, first, last in [(1, 0, 1), (2, 2, 2), (2, 0, 0), (1, 1, 2)]
+    ]
+    assert plan(spans)[1] == 3 * ALIGNMENT  # as many as are needed at moments 0 and 2; the largest first takes 4
+
+
 def test_a_chain_needs_two_buffers():
     chain = [Lifespan(ALIGNMENT, i, i + 1) for i in range(10)]
     assert plan(chain)[1] == 2 * ALIGNMENT

@@ -1,12 +1,13 @@
 """A model measured from end to end."""
 
 import numpy as np
-import psutil
 import pytest
 
+from hal.errors import UnavailableDeviceError
 from hal.model import Model
 from hal.types import OperationType as O
 from runtime.model import Model as RuntimeModel
+from tests.driver_processes import driver_processes
 from tests.networks import Network
 from tests.tools.quantization.networks import residual, samples
 from tools.bench import model as bench
@@ -71,8 +72,7 @@ def _dying(alternated):
     """The same, with a driver that is killed before."""
 
     def measured(contenders, seconds, progress):
-        drivers = [each for each in psutil.Process().children() if "drivers.sdk.embedded" in each.cmdline()]
-        newest = max(drivers, key=lambda each: each.pid)
+        newest = driver_processes()[-1]
         newest.kill()
         newest.wait()
         return alternated(contenders, seconds, progress)
@@ -80,10 +80,12 @@ def _dying(alternated):
     return measured
 
 
-def test_a_driver_has_the_threads_that_it_was_started_for():
+def test_a_driver_is_told_its_number_of_threads():
     with fresh_driver("cpu", 2) as (device, process):
         assert device.info.name == "cpu"
-        assert psutil.Process(process).environ()["NNHAL_CPU_THREADS"] == "2"
+        assert process == driver_processes()[-1].pid
+    with pytest.raises(UnavailableDeviceError, match="NNHAL_CPU_THREADS is '257'"), fresh_driver("cpu", 257):
+        pass
 
 
 @pytest.mark.parametrize("mode", ["burst", "rpc"])
