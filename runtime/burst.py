@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 
 from hal.errors import BadDataError, BadStateError, UnexpectedNullError
 from runtime.bursts import Bursts
+from runtime.closing import Closing
 from runtime.compilation import Compilation
 
 
-class Burst:
+class Burst(Closing):
     """A burst of executions of a finished compilation: ``Execution.burst_compute`` takes it.
 
     Inputs, outputs and weights stay where the driver has found them the first time, and no message is made
@@ -37,17 +37,6 @@ class Burst:
         """End the burst; what it is computing fails with ``BadStateError``. May be called again."""
         self._closed = True
         self._bursts.close()
-
-    def __enter__(self) -> Burst:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @contextmanager
     def computing(self, compilation: Compilation) -> Iterator[Bursts]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from hal.model import Dimensions, Operand
 from hal.operand_rules import described, merge
 from hal.types import OperandType, PreferenceCode
 from hal.validation import validate_input
+from runtime.closing import Closing
 from runtime.compilation import Compilation
 from runtime.execution import DEFAULT_LOOP_TIMEOUT
 from runtime.model import Model
@@ -49,7 +49,7 @@ class ArgumentSpec:
         return self.type.dtype
 
 
-class CompiledModel:
+class CompiledModel(Closing):
     """A model on its devices, as a function from arrays to arrays. Safe to use from several threads.
 
     ``compilation``: the model's.
@@ -107,17 +107,6 @@ class CompiledModel:
     def close(self) -> None:
         """Give back what the model holds on its devices."""
         self.compilation.close()
-
-    def __enter__(self) -> CompiledModel:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def execute(
         self,

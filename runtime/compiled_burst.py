@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from hal.errors import BadStateError, NnapiError
 from runtime import telemetry
 from runtime.burst import Burst
 from runtime.bursts import Bursts
+from runtime.closing import Closing
 from runtime.compiled import ArgumentSpec, CompiledModel
 from runtime.execution import DEFAULT_LOOP_TIMEOUT
 from runtime.remote_burst import RemoteBurst
@@ -22,7 +22,7 @@ from runtime.telemetry import Mode
 from runtime.values import Array, Value
 
 
-class CompiledBurst:
+class CompiledBurst(Closing):
     """Runs of a compiled model, one at a time, that cost little beyond what its devices compute.
 
     Where one driver has the whole model and all dimensions of its outputs are known, runs with the same
@@ -93,17 +93,6 @@ class CompiledBurst:
     def close(self) -> None:
         """End the burst. May be called again."""
         self._burst.close()
-
-    def __enter__(self) -> CompiledBurst:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _executed(self, bursts: Bursts, inputs: Sequence[Value | None], asked: Request) -> tuple[list[Array], Running]:
         outputs, self._running = self._compiled.execute(inputs, asked, Mode.BURST, bursts)
