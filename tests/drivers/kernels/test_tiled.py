@@ -1,7 +1,5 @@
 """Convolutions by tiles: each tile at its edges, on some threads, equal to the bit to kernels without tiles."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,30 +11,11 @@ from hal import reference
 from hal.types import FuseCode
 from hal.types import OperationType as O
 from tests.drivers.engine import programs
+from tests.drivers.kernels.walk import Walk
 from tests.networks import Network
 
 PRODUCTS, TAPS = "tiled.products_by_tile", "tiled.taps_by_tile"
 NONE, RELU6 = FuseCode.NONE, FuseCode.RELU6
-
-
-@dataclass(frozen=True)
-class Walk:
-    """How a filter goes over an image. ``padding``: left, right, top, bottom; the rest of rows, then of columns."""
-
-    rows: int = 1
-    columns: int = 1
-    padding: tuple = (0, 0, 0, 0)
-    strides: tuple = (1, 1)
-    dilations: tuple = (1, 1)
-
-    def width_for(self, pixels):
-        """The width of an image of which each output line has so many pixels."""
-        extent = (self.columns - 1) * self.dilations[1] + 1
-        return (pixels - 1) * self.strides[1] + extent - self.padding[0] - self.padding[1]
-
-    def arguments(self, activation):
-        """Of the operation, after its bias."""
-        return *self.padding, *self.strides[::-1], activation, False, *self.dilations[::-1]
 
 
 PLAIN = Walk()

@@ -19,26 +19,11 @@ from hal.model import Operand, PerChannelQuantization
 from hal.types import FuseCode, OperandType
 from hal.types import OperationType as O
 from tests.drivers.engine import programs
+from tests.drivers.kernels.walk import Walk
 from tests.networks import Network
 
 INT8 = OperandType.TENSOR_QUANT8_ASYMM_SIGNED
 PRODUCTS, TAPS = "tiled_quant8.products_by_tile", "tiled_quant8.taps_by_tile"
-
-
-@dataclass(frozen=True)
-class Walk:
-    """How a filter goes over an image. ``padding``: left, right, top, bottom; the rest of rows, then of columns."""
-
-    rows: int = 1
-    columns: int = 1
-    padding: tuple = (0, 0, 0, 0)
-    strides: tuple = (1, 1)
-    dilations: tuple = (1, 1)
-
-    def width_for(self, pixels):
-        """The width of an image of which each output line has so many pixels."""
-        extent = (self.columns - 1) * self.dilations[1] + 1
-        return (pixels - 1) * self.strides[1] + extent - self.padding[0] - self.padding[1]
 
 
 PLAIN = Walk()
