@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from drivers.engine import processor
 from hal.operations.declaration import Array
 
@@ -121,4 +119,4 @@ def panels(weights: Array, tile: Tile) -> Array:
         for lane in range(tile.lanes)
     ]
     picked = weights[:, columns].reshape(len(weights), -1, tile.width)
-    return np.ascontiguousarray(picked.transpose(1, 0, 2))
+    return picked.transpose(1, 0, 2)
