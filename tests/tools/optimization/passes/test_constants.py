@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hal.model import Lifetime, Operand, PerChannelQuantization
@@ -62,12 +64,18 @@ def check_folding_makes_nothing_larger(model):
     (step,) = report.steps
     assert step.changes == report.before.operations - report.after.operations
     assert report.after.constant_bytes <= report.before.constant_bytes + 4 * step.changes
-    known = Edit(model).finish()  # with the dimensions that editing fills in
-    before, after = (model_to_wire(each, lambda *_: None).ByteSize() for each in (known, better))
-    assert after <= before
+    assert sent_size(better) <= sent_size(Edit(model).finish())  # Edit: constants that nothing reads are gone
+
+
+def sent_size(model):
+    """Bytes of the message, but for dimensions: folding makes more of them known, which takes more than a zero."""
+    operands = tuple(replace(each, dimensions=()) for each in model.main.operands)
+    message = model_to_wire(replace(model, main=replace(model.main, operands=operands)), lambda *_: None)
+    return message.ByteSize()
 
 
 @given(seed=st.integers(0, 2**32), data_type=st.sampled_from(DATA_TYPES))
+@example(seed=760, data_type=T.TENSOR_QUANT8_ASYMM_SIGNED)
 def test_folding_makes_no_random_model_larger(seed, data_type):
     check_folding_makes_nothing_larger(random_model(seed, data_type)[0])
 
