@@ -1,9 +1,9 @@
 """What the NPU takes, and why it does not take the rest.
 
-It computes with TENSOR_QUANT8_ASYMM_SIGNED, and constant weights of that type or of
-TENSOR_QUANT8_SYMM_PER_CHANNEL; its commands are made when a model is prepared, so dimensions and parameters are in the
-model; tensors have four dimensions at most, and where they have four, a batch of one. ``TAKES`` lists the operations,
-a description's ``Limits`` the sizes.
+It computes in int8: TENSOR_QUANT8_ASYMM_SIGNED, or TENSOR_QUANT8_ASYMM, whose highest bit DMA flips on the way, and
+constant weights of these types or of TENSOR_QUANT8_SYMM_PER_CHANNEL. Its commands are made when a model is prepared, so
+dimensions and parameters are in the model; tensors have four dimensions at most, and where they have four, a batch of
+one. ``TAKES`` lists the operations, a description's ``Limits`` the sizes.
 
 A reason is a sentence about "it", the operation, that says what to change.
 """
@@ -47,7 +47,8 @@ _REASONS = {
 }
 """Why it does not take some that models often have."""
 
-_INT8 = OperandType.TENSOR_QUANT8_ASYMM_SIGNED
+_BYTES = frozenset({OperandType.TENSOR_QUANT8_ASYMM_SIGNED, OperandType.TENSOR_QUANT8_ASYMM})
+_QUANTISED = "quantise the model, to TENSOR_QUANT8_ASYMM_SIGNED"
 _RANK = 4
 
 
@@ -63,8 +64,8 @@ def refusal(limits: Limits, model: Model, operation: Operation) -> str:
     outputs = [operands[index] for index in operation.outputs]
     declaration = DECLARATIONS[operation_type]
     data_type = declaration.data_type(inputs)
-    if data_type is not _INT8:
-        return f"its data is {data_type.name}, and the device computes in int8: quantise the model, to {_INT8.name}"
+    if data_type not in _BYTES:
+        return f"its data is {data_type.name}, and the device computes in int8: {_QUANTISED}"
     for side, position, operand in named(inputs, outputs):
         constant = operand.is_constant and position != declaration.data_input  # weights, or parameters
         result = side == "output" and operation_type in _PLACES
@@ -89,8 +90,8 @@ def _unfit(limits: Limits, operand: Operand, *, constant: bool, places: bool) ->
     ``constant``: whether it is weights or a parameter; ``places``: whether it is the result of ARGMAX or ARGMIN.
     """
     dimensions = operand.dimensions
-    if operand.type is not _INT8 and not constant and not places:
-        return f"is {type_name(operand.type)}, and the device computes in int8: it must be {_INT8.name}"
+    if operand.type not in _BYTES and not constant and not places:
+        return f"is {type_name(operand.type)}, and the device computes in int8: {_QUANTISED}"
     if not is_fully_specified(dimensions):
         return "has dimensions that only an execution knows; commands are made before: give them in the model"
     if reason := size_refusal(operand, _RANK, limits.dimension):
