@@ -118,10 +118,10 @@ class CompiledModel(Closing):
         """As ``run``, with what ``asked`` says beside inputs and outputs; returns also what has happened."""
         prepared = self.compilation.prepared
         arguments = self._arguments(inputs)
-        limited = replace(asked, inputs=arguments, loop_timeout=DEFAULT_LOOP_TIMEOUT)
 
         def executed(buffers: Sequence[Bytes]) -> tuple[Running, Sequence[Dimensions]]:
-            request = replace(limited, outputs=[Argument(buffer) for buffer in buffers])
+            outputs = [Argument(buffer) for buffer in buffers]
+            request = replace(asked, inputs=arguments, outputs=outputs, loop_timeout=DEFAULT_LOOP_TIMEOUT)
             running = Running(request, mode, bursts)
             return running, prepared.run(running, request).output_dimensions
 

@@ -86,9 +86,7 @@ class CompiledBurst(Closing):
         """Seconds that the drivers have spent computing in the last run; None where one does not tell."""
         if self._running is None:
             return None if self._standing is None else self._standing.burst.computing / 1e9
-        parts = [step.computing for step in self._running.report().steps]
-        known = [part for part in parts if part is not None]
-        return sum(known) if len(known) == len(parts) else None
+        return self._running.report().computing
 
     def close(self) -> None:
         """End the burst. May be called again."""

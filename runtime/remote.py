@@ -37,6 +37,7 @@ from hal.fence import Fence, FenceState
 from hal.model import Dimensions, Model
 from hal.types import PreferenceCode
 from hal.wire import (
+    attributes_to_wire,
     capabilities_from_wire,
     cost_from_wire,
     info_from_wire,
@@ -50,7 +51,7 @@ from runtime.connection import ANSWER_LIMIT, Connection, Patience, is_silence, i
 from runtime.launcher import EmbeddedDriver, RunningService
 from runtime.process import folder
 from runtime.remote_burst import RemoteBurst, is_shared, request_key
-from runtime.remote_memory import RemoteMemory
+from runtime.remote_memory import RemoteMemory, require_memories
 from runtime.sent import SentModel
 from runtime.sent import sent as sent_model
 
@@ -62,10 +63,15 @@ _MESSAGES = 64
 
 
 class RemoteDevice(Device):
-    """A device behind a driver; connected when first used, and again when its driver has been restarted."""
+    """A device behind a driver; connected when first used, and again when its driver has been restarted.
 
-    def __init__(self, driver: EmbeddedDriver | RunningService) -> None:
+    ``keeps_bursts``: whether ordinary executions go through bursts that are kept for them (``KeptBurst``);
+    without, each is a call.
+    """
+
+    def __init__(self, driver: EmbeddedDriver | RunningService, *, keeps_bursts: bool = True) -> None:
         self._driver = driver
+        self.keeps_bursts = keeps_bursts
         self._connected: Connection | None = None
         self._info: DeviceInfo | None = None
         self._lock = threading.Lock()
@@ -134,6 +140,7 @@ class RemoteDevice(Device):
             model=sent.message,
             preference=options.preference,  # type: ignore[arg-type]
             priority=options.priority,  # type: ignore[arg-type]
+            attributes=attributes_to_wire(options.attributes),
         )
         if options.timeout is not None:
             request.timeout_ns = nanoseconds(options.timeout)
@@ -153,6 +160,7 @@ class RemoteDevice(Device):
         request = device_pb2.PrepareModelFromCacheRequest(
             preference=options.preference,  # type: ignore[arg-type]
             priority=options.priority,  # type: ignore[arg-type]
+            attributes=attributes_to_wire(options.attributes),
         )
         if options.timeout is not None:
             request.timeout_ns = nanoseconds(options.timeout)
@@ -288,10 +296,8 @@ class RemotePreparedModel(PreparedModel):
             raise BadDataError("the prepared model is closed")
         if not self._call.is_active():
             raise DeadObjectError(f"the driver '{connection.name}' has died or can't be reached")
-        for argument in () if request is None else (*request.inputs, *request.outputs):
-            memory = argument.memory
-            if memory is not None and not (isinstance(memory, RemoteMemory) and memory.is_at(connection)):
-                raise DeadObjectError(f"an argument's memory is gone from the device '{connection.name}'")
+        if request is not None:
+            require_memories(request, connection)
         return connection
 
     def _fenced(

@@ -22,6 +22,7 @@ from hal.wire import error_from_wire, nanoseconds, request_to_wire, result_from_
 from protos.nnhal.v1 import device_pb2
 from runtime.connection import ANSWER_LIMIT, Connection, Patience, is_unimplemented
 from runtime.process import folder
+from runtime.remote_memory import require_memories
 
 _ROOM = 64 * 1024 - HEADER
 """Bytes that a message may have: enough for hundreds of arguments."""
@@ -99,6 +100,7 @@ class RemoteBurst(Burst):
 
     def execute(self, request: Request) -> ExecutionResult:
         """See ``Burst``. What no ring can carry is an ordinary execution: traces, and requests that are too large."""
+        require_memories(request, self._connection)
         key = request_key(request)
         form = self._forms.get(key)
         message = b""
@@ -237,7 +239,7 @@ def request_key(request: Request) -> RequestKey:
         (argument.location, argument.dimensions, None if argument.memory is None else argument.memory.token)
         for argument in arguments
     )
-    return places, request.measure, request.loop_timeout
+    return places, request.measure, request.loop_timeout, request.attributes
 
 
 def is_shared(request: Request) -> bool:

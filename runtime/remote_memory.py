@@ -7,8 +7,8 @@ import weakref
 import grpc
 import numpy as np
 
-from hal.device import Argument, Bytes, DeviceMemory
-from hal.errors import BadDataError, OpFailedError
+from hal.device import Argument, Bytes, DeviceMemory, Request
+from hal.errors import BadDataError, DeadObjectError, OpFailedError
 from hal.model import Dimensions
 from hal.wire import argument_to_wire
 from protos.nnhal.v1 import device_pb2, model_pb2
@@ -79,3 +79,11 @@ class RemoteMemory(DeviceMemory):
 
     def _location(self, argument: Argument, *, output: bool) -> model_pb2.Location:
         return argument_to_wire(argument, local=self._connection.local, output=output).location
+
+
+def require_memories(request: Request, connection: Connection) -> None:
+    """``DeadObjectError`` unless the request's memories live at the other end: another driver may use their tokens."""
+    for argument in (*request.inputs, *request.outputs):
+        memory = argument.memory
+        if memory is not None and not (isinstance(memory, RemoteMemory) and memory.is_at(connection)):
+            raise DeadObjectError(f"an argument's memory is gone from the device '{connection.name}'")

@@ -65,6 +65,12 @@ class ExecutionReport:
     seconds: float
 
     @property
+    def computing(self) -> float | None:
+        """Seconds that the drivers have spent computing, all steps together; None where one does not tell."""
+        known = [step.computing for step in self.steps if step.computing is not None]
+        return sum(known) if len(known) == len(self.steps) else None
+
+    @property
     def failures(self) -> tuple[Failure, ...]:
         """All steps' failures, in order."""
         return tuple(failure for step in self.steps for failure in step.failures)

@@ -47,7 +47,7 @@ class Running:
             if timeout <= 0:
                 raise MissedDeadlineTransientError(f"the execution did not end within {self._timeout} s")
         self._begun = True
-        return Request(inputs, outputs, self._measure, timeout, given.loop_timeout, given.trace)
+        return Request(inputs, outputs, self._measure, timeout, given.loop_timeout, given.trace, given.attributes)
 
     def wait_for(self, fences: Sequence[Fence], duration: float | None) -> None:
         """Wait for fences before the first step, and have ``duration`` seconds at most from then on.

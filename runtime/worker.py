@@ -17,6 +17,7 @@ from hal.operand_rules import described
 from hal.types import OperandType
 from runtime.bursts import Bursts
 from runtime.caching import Caching
+from runtime.kept_burst import KeptBurst
 from runtime.remote import RemoteDevice
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Worker:
         self._caching = caching
         self._revives = revives
         self._prepared: PreparedModel | None = None
+        self._kept = KeptBurst() if isinstance(device, RemoteDevice) and device.keeps_bursts else None
         self._lock = threading.Lock()
         self._closed = False
         self._pause = _FIRST_PAUSE
@@ -89,9 +91,10 @@ class Worker:
 
         Raises ``OpFailedError`` where the answer is nonsense, and what the device raises.
         """
-        if bursts is None:
+        executor = self._kept if bursts is None else bursts
+        if executor is None:
             return self._executed(request, lambda prepared: prepared.execute(request))
-        return self._executed(request, lambda prepared: bursts.execute(prepared, request))
+        return self._executed(request, lambda prepared: executor.execute(prepared, request))
 
     def execute_fenced(
         self, request: Request, wait_for: Sequence[Fence], fence: Fence, duration: float | None
@@ -126,6 +129,8 @@ class Worker:
         with self._lock:
             prepared, self._prepared = self._prepared, None
             self._closed = True
+        if self._kept is not None:
+            self._kept.close()
         if prepared is not None:
             prepared.close()
 

@@ -25,7 +25,7 @@ from hal.device import Burst, Request
 from hal.errors import BadDataError, OpFailedError, ResourceExhaustedTransientError
 from hal.rings import FORMS, LENGTH, NANOSECONDS, SEQUENCE, SUBJECT, Ring
 from hal.types import ResultCode
-from hal.wire import error_to_wire
+from hal.wire import error_to_wire, seconds
 from protos.nnhal.v1 import device_pb2
 
 BURSTS = 256
@@ -144,23 +144,28 @@ class _Served:
                 self._answer_fast()
             if header[SEQUENCE] != self._served and not self._ended[0]:
                 self._answer(header[SEQUENCE])
-                self._answer_fast()
+                with self._queue.slot_if_free() as free:  # the next request, if it comes, may have a deadline
+                    if free:
+                        self._answer_plain()
 
     def _end(self) -> None:
         self._ended[0] = 1
         futex.wake(self._requests.address)
 
     def _answer_fast(self) -> None:
-        """Have the device's burst answer what it can, as long as requests keep coming and nobody else waits."""
-        if self._fast is None:
-            return
-        with self._queue.slot(self._entry.priority, None, self._client):
-            while (served := self._fast.answer(self._served)) is not None:
-                self._served = served
+        """Have the device's burst answer what it can, once it has the device."""
+        if self._fast is not None:
+            with self._queue.slot(self._entry.priority, None, self._client):
+                self._answer_plain()
+
+    def _answer_plain(self) -> None:
+        """The same as long as requests keep coming and nobody else waits for the device."""
+        while self._fast is not None and (served := self._fast.answer(self._served)) is not None:
+            self._served = served
 
     def _answer(self, sequence: int) -> None:
         number, length, nanoseconds = (self._requests.words[word] for word in (SUBJECT, LENGTH, NANOSECONDS))
-        deadline = time.monotonic() + nanoseconds / 1e9 if nanoseconds else None
+        deadline = time.monotonic() + seconds(nanoseconds) if nanoseconds else None
         computing = 0
         try:
             form = self._form(number, length)

@@ -23,7 +23,7 @@ from hal.model import Dimensions, Model, Operand, byte_size, is_extension
 from hal.operand_rules import value_size
 from hal.types import OperandType
 from hal.validation import validate_output, validate_request
-from hal.wire import MESSAGE_LIMIT, bytes_from_wire, location_from_wire, result_to_wire
+from hal.wire import MESSAGE_LIMIT, attributes_from_wire, bytes_from_wire, location_from_wire, result_to_wire, seconds
 from protos.nnhal.v1 import device_pb2
 
 _WIDEST = 4
@@ -104,7 +104,7 @@ class Executions:
             for each in [Fence.open(self._base, name) for name in request.wait_for]:
                 each.wait(deadline, client.check)
             if request.HasField("duration_ns"):
-                end = time.monotonic() + request.duration_ns / 1e9
+                end = time.monotonic() + seconds(request.duration_ns)
                 deadline = end if deadline is None else min(deadline, end)
             response = self.execute_form(self._form(request.request), client, deadline)
             state = FenceState.DONE
@@ -162,8 +162,9 @@ class Executions:
             [output.argument for output in outputs],
             message.measure_timing,
             None,
-            message.loop_timeout_ns / 1e9 if message.HasField("loop_timeout_ns") else None,
+            seconds(message.loop_timeout_ns) if message.HasField("loop_timeout_ns") else None,
             message.trace,
+            attributes_from_wire(message.attributes),
         )
         validate_request(model, request)
         return request, outputs
@@ -246,7 +247,7 @@ def _computed(
 
 def _deadline(request: device_pb2.ExecuteRequest) -> float | None:
     """When the request must be done, by ``time.monotonic``."""
-    return time.monotonic() + request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
+    return time.monotonic() + seconds(request.timeout_ns) if request.HasField("timeout_ns") else None
 
 
 def _require_one_place(message: device_pb2.Argument) -> None:

@@ -54,6 +54,18 @@ class Queue:
         finally:
             self._leave()
 
+    @contextmanager
+    def slot_if_free(self) -> Iterator[bool]:
+        """Hold a slot if one is free now; tells whether it is."""
+        with self._lock:
+            taken = self._free > 0
+            self._free -= taken
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._leave()
+
     def _enter(self, priority: Priority, deadline: float | None, client: Client) -> None:
         with self._lock:
             if self._free:

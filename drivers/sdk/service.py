@@ -31,11 +31,13 @@ from hal.errors import BadDataError, MissedDeadlinePersistentError, OpFailedErro
 from hal.types import PreferenceCode, Priority
 from hal.validation import validate_model
 from hal.wire import (
+    attributes_from_wire,
     bytes_from_wire,
     capabilities_to_wire,
     cost_to_wire,
     info_to_wire,
     model_from_wire,
+    seconds,
     support_to_wire,
 )
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
@@ -146,13 +148,14 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
         def progress(activity: str, done: int, total: int) -> None:
             updates.put(_Update(progress=_Update.Progress(activity=activity, done=done, total=total)))
 
-        timeout = request.timeout_ns / 1e9 if request.HasField("timeout_ns") else None
+        timeout = seconds(request.timeout_ns) if request.HasField("timeout_ns") else None
         deadline = None if timeout is None else time.monotonic() + timeout
         with ExitStack() as files:
             cache = None
             if message is not None:
                 cache = files.enter_context(caching.opened(self._base, self._device.info, message))
-            options = PrepareOptions(_preference(request.preference), _priority(request), timeout, cache)
+            attributes = attributes_from_wire(request.attributes)
+            options = PrepareOptions(_preference(request.preference), _priority(request), timeout, cache, attributes)
             preparing = self._preparing.submit(prepare, options, progress)
             closing = files.pop_all()  # open for as long as the device works, whoever waits for that
         preparing.add_done_callback(lambda done: closing.close())

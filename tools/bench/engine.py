@@ -29,7 +29,7 @@ def nothing(anything: int, begin: int, end: int) -> None:
 def idle_execution(model: Model, device: str, inputs: Sequence[Array], threads: int, mode: str) -> Contender | None:
     """Executes ``model`` as a driver of the device does for a call of this mode, but for its kernels.
 
-    In a burst that is walking the commands; for a plain call also what the driver does around it in Python. None
+    Through a burst that is walking the commands; for a gRPC call also what the driver does around it in Python. None
     for a device that has no programs of commands, and for a model that is more than one program or has outputs of
     unknown sizes: what is between programs computes.
     """
@@ -45,7 +45,7 @@ def idle_execution(model: Model, device: str, inputs: Sequence[Array], threads: 
         return None
     program, arguments = found
     idle = _idle(program, len(inputs), len(outputs))
-    if mode == "burst":
+    if mode != "rpc":
         frame = idle.take()
         frame.bind(arguments)
         return _timed(lambda: pool.run(frame.job), (idle, arguments))

@@ -54,7 +54,7 @@ def measure(path: Path, model: Model, plan: Plan, progress: Progress) -> ModelRe
         quantised=works is not None and _is_quantised(works),
         work=None if works is None else _work(works),
     )
-    with fresh_driver(plan.device, plan.threads) as (device, process):
+    with fresh_driver(plan.device, plan.threads, plan.mode) as (device, process):
         others = Others([process])
         try:
             with contextlib.closing(Ours(model, device, inputs, plan.mode, progress)) as ours:
@@ -89,8 +89,6 @@ def _measured(
                 agreed = agreement(ours.outputs(), theirs.outputs(), operands)
             result = replace(result, agreement=agreed)
             contenders["theirs"] = theirs.call
-    if plan.mode == "rpc":
-        contenders["told"] = ours.told
     idle = idle_execution(model, plan.device, inputs, plan.threads, plan.mode)
     if idle is not None:
         contenders["engine"] = idle
@@ -99,8 +97,8 @@ def _measured(
         progress(f"measuring {path.stem}", round(100 * done), 100)
 
     found = dict(zip(contenders, alternated(list(contenders.values()), plan.seconds, share)))
-    told = found.get("told", found["ours"]).get(COMPUTING)
-    split = _split(found["ours"][TIME], told, found["engine"][TIME] if idle is not None else None)
+    engine = found["engine"][TIME] if idle is not None else None
+    split = _split(found["ours"][TIME], found["ours"].get(COMPUTING), engine)
     return replace(result, ours=found["ours"], theirs=found.get("theirs"), split=split)
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from hal.device import Progress
+from hal.device import Progress, Request
 from runtime.compiled import compile_model
 from runtime.launcher import EmbeddedDriver
 from runtime.model import Model
@@ -15,7 +15,9 @@ from runtime.remote import RemoteDevice
 from runtime.values import Array
 from tools.bench.alternating import TIME, Parts
 
-MODES = ("burst", "rpc")
+MODES = ("burst", "compute", "rpc")
+"""Ways to execute: in a burst, by plain runs, and by plain runs that are each a gRPC call."""
+
 COMPUTING = "computing"
 """The part of a call that the driver spends computing: its own wall clock's, also where the device is simulated."""
 
@@ -23,8 +25,10 @@ _THREADS = "NNHAL_CPU_THREADS"
 
 
 @contextlib.contextmanager
-def fresh_driver(name: str, threads: int) -> Iterator[tuple[RemoteDevice, int]]:
+def fresh_driver(name: str, threads: int, mode: str = MODES[0]) -> Iterator[tuple[RemoteDevice, int]]:
     """The device ``name`` behind a driver that is started for this, with so many threads; and its process's number.
+
+    ``mode``: the one of ``MODES`` that it is for.
 
     Raises ``UnavailableDeviceError`` where it does not start.
     """
@@ -40,7 +44,7 @@ def fresh_driver(name: str, threads: int) -> Iterator[tuple[RemoteDevice, int]]:
             os.environ[_THREADS] = before
     assert driver.pid is not None
     try:
-        yield RemoteDevice(driver), driver.pid
+        yield RemoteDevice(driver, keeps_bursts=mode != "rpc"), driver.pid
     finally:
         driver.give_up(address)
 
@@ -70,20 +74,18 @@ class Ours:
         return self._compiled.run(self._inputs) if self._burst is None else self._burst.run(self._inputs)
 
     def call(self) -> Parts:
-        """Execute once, from the application's call to its return; in a burst, ``COMPUTING`` is told as well."""
-        start = time.perf_counter()
-        self.outputs()
-        taken = time.perf_counter() - start
-        computing = None if self._burst is None else self._burst.computing
+        """Execute once, from the application's call to its return; also ``COMPUTING``, where the driver tells it."""
+        if self._burst is None:
+            start = time.perf_counter()
+            _, running = self._compiled.execute(self._inputs, Request((), ()))
+            taken = time.perf_counter() - start
+            computing = running.report().computing
+        else:
+            start = time.perf_counter()
+            self._burst.run(self._inputs)
+            taken = time.perf_counter() - start
+            computing = self._burst.computing
         return {TIME: taken} if computing is None else {TIME: taken, COMPUTING: computing}
-
-    def told(self) -> Parts:
-        """Execute once, outside a burst, and have the driver tell ``COMPUTING``: this call takes a little longer."""
-        start = time.perf_counter()
-        _, report = self._compiled.run_reported(self._inputs)
-        parts = {TIME: time.perf_counter() - start}
-        computing = [step.computing for step in report.steps if step.computing is not None]
-        return {**parts, COMPUTING: sum(computing)} if len(computing) == len(report.steps) else parts
 
     def close(self) -> None:
         """End the burst and give the model back."""

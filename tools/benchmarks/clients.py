@@ -94,7 +94,7 @@ def _integers(model: Model, *values: int) -> list[int]:
 
 
 def share(clients: int, seconds: float, mode: str) -> Shares:
-    """Have one client execute for a quarter of the time, then ``clients`` at once; ``mode``: "burst" or "compute"."""
+    """Have one client execute for a quarter of the time, then ``clients`` at once; ``mode``: of ``ours.MODES``."""
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/cpu.sock"
         with subprocess.Popen([sys.executable, "-m", "tools.cli", "serve", "cpu", "--listen", address]) as server:
@@ -146,7 +146,8 @@ def client(address: str, mode: str, seconds: float) -> None:
     random = np.random.default_rng(os.getpid())
     inputs = [random.integers(-3, 4, _SHAPE).astype(np.float32) for _ in range(_INPUTS)]
     expected = [reference(model.canonical, [value])[0] for value in inputs]
-    with compile_model(model, [RemoteDevice(RunningService("cpu", address))]) as compiled, compiled.burst() as burst:
+    device = RemoteDevice(RunningService("cpu", address), keeps_bursts=mode != "rpc")
+    with compile_model(model, [device]) as compiled, compiled.burst() as burst:
         run: Callable[..., list[np.ndarray]] = burst.run if mode == "burst" else compiled.run
         for _ in range(_WARM):
             run([inputs[0]])

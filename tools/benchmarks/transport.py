@@ -4,16 +4,18 @@ The model is one tiny operation on the CPU, so that nearly all of the time is th
 
 - in a burst: from the application's call to its return, beyond what the driver says it has computed;
 - by ``Execution.burst_compute``, the same through NNAPI's own objects;
-- by ``Execution.compute``: one gRPC call, against a bare gRPC echo of messages of the same sizes. The two
-  are alternated.
+- by ``Execution.compute``, which goes through a burst too, one that the compilation keeps for itself;
+- by the same where that is off, so that each is a gRPC call, as on another machine. These two are alternated
+  with a bare gRPC echo of messages of the call's sizes.
 
-``--clients`` has eight processes execute a larger model at once for so many seconds, in bursts and by calls,
+``--clients`` has eight processes execute a larger model at once for so many seconds, in each of these ways,
 and compares their throughput with one client's alone, and with each other's.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -28,12 +30,16 @@ import grpc
 import numpy as np
 
 from hal.device import Argument, ExecutionResult, Request
+from hal.errors import OpFailedError
 from hal.model import Location
 from hal.wire import request_to_wire, result_to_wire
 from runtime.burst import Burst
 from runtime.compilation import Compilation
 from runtime.compiled import CompiledModel, compile_model
 from runtime.execution import DEFAULT_LOOP_TIMEOUT, Execution
+from runtime.launcher import EmbeddedDriver
+from runtime.remote import RemoteDevice
+from tools.bench.ours import MODES
 from tools.benchmarks.clients import Shares, relu, share
 
 EXECUTIONS = 2000
@@ -78,9 +84,11 @@ def timed(action: Callable[[], object], count: int) -> list[float]:
 
 def measure() -> dict[str, dict[str, float]]:
     """The figures, in microseconds."""
-    values, output = np.ones(4, np.float32), np.zeros(4, np.float32)
-    with compile_model(relu((4,)), ["cpu"]) as compiled:
-        return {**in_bursts(compiled, values), **by_calls(compiled.compilation, values, output)}
+    values, driver = np.ones(4, np.float32), EmbeddedDriver("cpu")
+    devices = RemoteDevice(driver), RemoteDevice(driver, keeps_bursts=False)
+    with contextlib.ExitStack() as open_models:
+        by_itself, by_calls = (open_models.enter_context(compile_model(relu((4,)), [each])) for each in devices)
+        return {**in_bursts(by_itself, values), **beside_an_echo(by_itself, by_calls, values)}
 
 
 def in_bursts(compiled: CompiledModel, values: np.ndarray) -> dict[str, dict[str, float]]:
@@ -107,9 +115,12 @@ def in_bursts(compiled: CompiledModel, values: np.ndarray) -> dict[str, dict[str
     }
 
 
-def by_calls(compilation: Compilation, values: np.ndarray, output: np.ndarray) -> dict[str, dict[str, float]]:
-    """``compute``, and a bare echo of messages of its sizes."""
-    execution = given(compilation, values, output)
+def beside_an_echo(
+    by_itself: CompiledModel, by_calls: CompiledModel, values: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """``compute`` as it goes by itself and where each is a call, and a bare echo of messages of the call's sizes."""
+    output = np.zeros_like(values)
+    plain, called = (given(each.compilation, values, output) for each in (by_itself, by_calls))
     asked, answered = message_sizes()
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/echo.sock"
@@ -122,17 +133,31 @@ def by_calls(compilation: Compilation, values: np.ndarray, output: np.ndarray) -
             with grpc.insecure_channel(address) as channel:
                 echo = channel.unary_unary(_ECHO, request_serializer=None, response_deserializer=None)
                 message = answered.to_bytes(4, "little") + bytes(asked - 4)
-                for action in (execution.compute, lambda: echo(message, timeout=60)):
-                    timed(action, BATCH)
-                echoes, computes = [], []
-                for _ in range(EXECUTIONS // BATCH):
-                    echoes += timed(lambda: echo(message, timeout=60), BATCH)
-                    computes += timed(execution.compute, BATCH)
+                actions: dict[str, Callable[[], object]] = {
+                    "bare echo": lambda: echo(message, timeout=60),
+                    "compute": plain.compute,
+                    "compute, each a call": called.compute,
+                }
+                found = alternated(actions)
         finally:
             server.kill()
             server.wait()
-    ratio = float(np.median(computes) / np.median(echoes))
-    return {"bare echo": spread(echoes), "compute": spread(computes), "compute / echo": {"median": ratio}}
+    if not plain.report.steps[0].in_burst or called.report.steps[0].in_burst:
+        raise OpFailedError("the executions did not go the ways that they are to be measured on")
+    medians = {what: float(np.median(times)) for what, times in found.items()}
+    ratios = {f"{what} / echo": {"median": medians[what] / medians["bare echo"]} for what in list(medians)[1:]}
+    return {**{what: spread(times) for what, times in found.items()}, **ratios}
+
+
+def alternated(actions: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Nanoseconds of ``EXECUTIONS`` calls of each action, in turns of ``BATCH``, after one turn that does not count."""
+    for action in actions.values():
+        timed(action, BATCH)
+    found: dict[str, list[float]] = {what: [] for what in actions}
+    for _ in range(EXECUTIONS // BATCH):
+        for what, action in actions.items():
+            found[what] += timed(action, BATCH)
+    return found
 
 
 def message_sizes() -> tuple[int, int]:
@@ -163,7 +188,7 @@ def main() -> None:
     if arguments.echo:
         serve_echo(arguments.echo)
     elif arguments.clients:
-        results = {mode: share(CLIENTS, arguments.clients, mode) for mode in ("burst", "compute")}
+        results = {mode: share(CLIENTS, arguments.clients, mode) for mode in MODES}
         if arguments.json:
             print(json.dumps({mode: dataclasses.asdict(result) for mode, result in results.items()}))
         else:

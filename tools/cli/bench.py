@@ -39,7 +39,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--threads", metavar="N", type=_threads, default=1, help="of each side (default: 1)")
     parser.add_argument("--against", choices=tuple(_NAMES), help="another runtime, measured in turns with ours")
     parser.add_argument(
-        "--mode", choices=("burst", "rpc"), default="burst", help="how executions are asked for (default: burst)"
+        "--mode",
+        choices=("burst", "compute", "rpc"),
+        default="burst",
+        help="how executions are asked for: in a burst (default), by plain runs, or by plain runs that are each a "
+        "gRPC call",
     )
     parser.add_argument(
         "--seconds", metavar="S", type=_seconds, default=_SECONDS, help=f"for each model (default: {_SECONDS:g})"

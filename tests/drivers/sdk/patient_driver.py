@@ -17,6 +17,7 @@ from hal.device import (
     Device,
     DeviceInfo,
     ExecutionResult,
+    OrdinaryBurst,
     Performance,
     PreparedModel,
     Span,
@@ -66,8 +67,24 @@ class PatientModel(PreparedModel):
         timing = Timing(on_hardware=1, in_driver=1000) if request.measure else Timing()
         return ExecutionResult(((1,),), timing, (Span("compute", "sleep", 10, 20),) if request.trace else ())
 
+    def open_burst(self):
+        return PatientBurst(self)
+
     def close(self):
         pass
+
+
+class PatientBurst(OrdinaryBurst):
+    """Could answer requests by itself, and leaves all of them alone."""
+
+    def attach(self, line):
+        pass
+
+    def arrange(self, form, request):
+        pass
+
+    def answer(self, served):
+        return None
 
 
 if __name__ == "__main__":

@@ -18,7 +18,17 @@ from hal.model import Lifetime, Model, Operand, Operation, Subgraph
 from hal.types import OperationType, ResultCode
 from hal.wire import MESSAGE_LIMIT, model_to_wire
 from protos.nnhal.v1 import device_pb2, model_pb2
-from tests.drivers.sdk.calls import details, error_of, execute, inline, iter_until_prepared, prepared, relu
+from tests.drivers.sdk.calls import (
+    details,
+    error_of,
+    execute,
+    floats,
+    inline,
+    iter_until_prepared,
+    prepared,
+    relu,
+    request,
+)
 from tests.support import FLOAT, Input, constant, single
 
 
@@ -139,6 +149,14 @@ def test_a_deadline_for_preparing_that_cannot_be_met(service):
     request = device_pb2.PrepareModelRequest(model=relu(), timeout_ns=0)
     error = error_of(lambda: list(iter_until_prepared(service.stub.PrepareModel(request))))
     assert error.code == ResultCode.MISSED_DEADLINE_PERSISTENT
+
+
+def test_the_longest_times_that_the_wire_has_are_no_limit(service):
+    longest = 2**64 - 1
+    call, token = prepared(service, timeout_ns=longest)
+    response = service.stub.Execute(request(token, [-1, 2, -3, 4], timeout_ns=longest, loop_timeout_ns=longest))
+    assert floats(response.outputs[0].inline).tolist() == [0, 2, 0, 4]
+    call.cancel()
 
 
 def test_nonsense_preferences_are_refused(service):

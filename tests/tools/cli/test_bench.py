@@ -34,8 +34,9 @@ def test_bench(nnhal, model, tmp_path):
 
 
 @pytest.mark.slow
-def test_alone_by_rpc(nnhal, model):
-    made = nnhal("bench", model, "--mode", "rpc", "--seconds", 0.1)
+@pytest.mark.parametrize("mode", ["compute", "rpc"])
+def test_alone_by_plain_runs(nnhal, model, mode):
+    made = nnhal("bench", model, "--mode", mode, "--seconds", 0.1)
     assert made.code == 0, made.err
     assert "ratio" not in made.out
     assert "net" in made.out
