@@ -119,17 +119,36 @@ class Cache:
     data_files: tuple[BinaryIO, ...]
 
 
+LONGEST_DURATION = 10 * 366 * 24 * 3600.0
+"""Seconds that a timeout counts for at most, ten years: an application may give more than clocks and locks can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What a vendor's extension has applications say of a compilation or an execution, in bytes of the vendor's.
+
+    ``code``: which attribute of the extension, from 0 to 65535. A device passes over those that it does not
+    know; none may change what is right as a result.
+    """
+
+    extension: str
+    code: int
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class PrepareOptions:
     """How to prepare a model.
 
     ``timeout``: seconds that it may take, None for any. ``cache``: files to keep it in, if any.
+    ``attributes``: what the application says beside, of vendors' extensions.
     """
 
     preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER
     priority: Priority = Priority.DEFAULT
     timeout: float | None = None
     cache: Cache | None = None
+    attributes: tuple[Attribute, ...] = ()
 
 
 Progress = Callable[[str, int, int], None]
@@ -159,7 +178,7 @@ class Request:
 
     ``measure``: whether to report durations. ``trace``: whether to report what happened when.
     ``timeout``: seconds that the execution may take, None
-    for any; ``loop_timeout``: the same for each WHILE in it.
+    for any; ``loop_timeout``: the same for each WHILE in it. ``attributes``: as for ``PrepareOptions``.
     """
 
     inputs: Sequence[Argument]
@@ -168,6 +187,7 @@ class Request:
     timeout: float | None = None
     loop_timeout: float | None = None
     trace: bool = False
+    attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

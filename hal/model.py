@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hal.types import OperandType
+from hal.types import OEM_OPERATION, OEM_SCALAR, TENSOR_OEM_BYTE, OperandType
 
 Dimensions = tuple[int, ...]
 
@@ -32,6 +32,8 @@ class Lifetime(IntEnum):
     NO_VALUE = 5
     SUBGRAPH = 6
 
+
+_OEM = (OEM_SCALAR, TENSOR_OEM_BYTE, OEM_OPERATION)
 
 CONSTANT_LIFETIMES = frozenset({Lifetime.CONSTANT_COPY, Lifetime.CONSTANT_REFERENCE})
 
@@ -153,8 +155,8 @@ class Model:
 
 
 def is_extension(code: int) -> bool:
-    """Whether an operand or operation type belongs to an extension."""
-    return code >> EXTENSION_BITS != 0
+    """Whether an operand or operation type belongs to an extension, or is a deprecated one of the kind."""
+    return code >> EXTENSION_BITS != 0 or code in _OEM
 
 
 def is_tensor(operand: Operand) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from hal.model import Dimensions, Operand, PerChannelQuantization, byte_size, is_extension, is_fully_specified
 from hal.operations.declaration import type_name
-from hal.types import OperandType
+from hal.types import OEM_SCALAR, OperandType
 
 MAX_DIMENSION = 2**32 - 1
 """NNAPI's dimensions have 32 bits."""
@@ -34,6 +34,8 @@ def type_fault(operand_type: int, dimensions: Dimensions, scale: float, zero_poi
             itemsize = operand_type.dtype.itemsize
     elif not is_extension(operand_type):
         return "has a type that NNAPI does not know"
+    elif operand_type == OEM_SCALAR and dimensions:
+        return f"has dimensions {list(dimensions)}; it is a scalar, which has none"
     size = itemsize
     for dimension in dimensions:
         if not 0 <= dimension <= MAX_DIMENSION:

@@ -98,6 +98,13 @@ _SCALED = frozenset(
 )
 
 
+OEM_SCALAR, TENSOR_OEM_BYTE = 10000, 10001
+"""Operand types that NNAPI has deprecated: vendors gave them their meaning, where extensions now do."""
+
+OEM_OPERATION = 10000
+"""The deprecated operation type for vendors' own."""
+
+
 class OperationType(IntEnum):
     """What an operation computes (NNAPI ``OperationCode``)."""
 

@@ -37,32 +37,49 @@ _POSITION = re.compile(r"(input|output) (\d+)(?: \(('\w+')\))?")
 _WRITTEN_BY_OPERATIONS = frozenset({Lifetime.TEMPORARY_VARIABLE, Lifetime.SUBGRAPH_OUTPUT})
 
 
-def validate_model(model: Model) -> None:
+def validate_model(model: Model, *, lenient: bool = False) -> None:
     """Refuse a model that breaks NNAPI's rules.
+
+    ``lenient``: as Android does when a model is finished: operands' dimensions need not fit each other,
+    and what ``validate_operation`` then leaves to executions is left to them.
 
     Raises ``BadDataError``. Its ``operand`` and ``operation`` are set where it is about one of the
     main subgraph; where the fault is in a referenced subgraph, only the sentence tells.
     """
     prefixes = _extension_prefixes(model.extensions)
-    _SubgraphCheck(model.main, model.referenced, prefixes).run()
+    _SubgraphCheck(model.main, model.referenced, prefixes, lenient).run()
     for number, subgraph in enumerate(model.referenced):
         try:
-            _SubgraphCheck(subgraph, model.referenced, prefixes).run()
+            _SubgraphCheck(subgraph, model.referenced, prefixes, lenient).run()
         except BadDataError as error:
             raise BadDataError(f"referenced subgraph {number}: {error}") from error
     _refuse_circular_references(model.referenced)
 
 
-def validate_operation(number: int, operation: Operation, operands: Sequence[Operand]) -> None:
+def validate_operation(
+    number: int,
+    operation: Operation,
+    operands: Sequence[Operand],
+    referenced: Sequence[Subgraph] = (),
+    *,
+    lenient: bool = False,
+) -> None:
     """Refuse operation ``number`` if NNAPI does not have it, or not over such ``operands``.
 
-    Looks at the operation alone: indexes, counts, types, ranks, and scalars' values where they are
-    known. Raises ``BadDataError`` with ``operation`` set, and ``operand`` where it is about one.
+    Looks at the operation alone: indexes, counts, types, ranks, scalars' values where they are known,
+    and the subgraphs of ``referenced`` that an IF or WHILE executes, once its operands name them.
+    ``lenient``: as Android does when an operation is added, leaving scalars' values, most rules about
+    scales, and outputs' ranks to executions.
+
+    Raises ``BadDataError`` with ``operation`` set, and ``operand`` where it is about one.
     """
     try:
         declaration = _declaration(operation, operands)
         if declaration is not None:
-            _bind(declaration, operation, operands)
+            _bind(declaration, operation, operands, lenient=lenient)
+            models = [operands[index] for index in operation.inputs if operands[index].type is OperandType.MODEL]
+            if operation.type in CONTROL_FLOW and all(each.subgraph in range(len(referenced)) for each in models):
+                check_control_flow(operation, operands, referenced)
     except BadDataError as error:
         raise _in_operation(error, number, operation) from error
 
@@ -104,7 +121,7 @@ def validate_input(model: Model, index: int, argument: Argument) -> Dimensions:
     operand = model.main.operands[operand_index]
     dimensions = _argument_dimensions(operand, argument, f"input {index}", operand_index)
     if argument.data is None:
-        _refuse_needed(model.main, operand_index, f"input {index}")
+        _refuse_needed(model, operand_index, f"input {index}")
         return dimensions
     size = value_size(operand, dimensions)
     if 0 in argument.dimensions or (size is None and not is_extension(operand.type)):
@@ -131,7 +148,7 @@ def validate_output(model: Model, index: int, argument: Argument) -> Dimensions:
     operand = model.main.operands[operand_index]
     dimensions = _argument_dimensions(operand, argument, f"output {index}", operand_index)
     if argument.data is None:
-        _refuse_needed(model.main, operand_index, f"output {index}")
+        _refuse_needed(model, operand_index, f"output {index}")
     elif not argument.data.flags.writeable:
         raise BadDataError(f"output {index} is in memory that can't be written", operand=operand_index)
     return dimensions
@@ -154,10 +171,13 @@ def operation_name(operation_type: int) -> str:
 class _SubgraphCheck:
     """The check of one subgraph, whose ``operands`` learn the dimensions that follow from their operations."""
 
-    def __init__(self, subgraph: Subgraph, referenced: Sequence[Subgraph], prefixes: frozenset[int]) -> None:
+    def __init__(
+        self, subgraph: Subgraph, referenced: Sequence[Subgraph], prefixes: frozenset[int], lenient: bool
+    ) -> None:
         self.subgraph = subgraph
         self.referenced = referenced
         self.prefixes = prefixes
+        self.lenient = lenient
         self.operands = list(subgraph.operands)
         self.written = [operand.lifetime not in _WRITTEN_BY_OPERATIONS for operand in subgraph.operands]
 
@@ -266,7 +286,9 @@ class _SubgraphCheck:
 
     def _check_signature(self, declaration: Declaration, operation: Operation) -> None:
         """Check the operation against its declaration, and its outputs' dimensions where they follow from it."""
-        arguments = _bind(declaration, operation, self.operands)
+        arguments = _bind(declaration, operation, self.operands, lenient=self.lenient)
+        if self.lenient:
+            return
         try:
             inferred = declaration.infer(arguments)
         except UnknownValueError:
@@ -342,15 +364,18 @@ def _check_indexes(kind: str, indexes: Sequence[int], operands: Sequence[Operand
             raise BadDataError(f"{kind} {position} is operand {index}; there are {len(operands)} operands")
 
 
-def _bind(declaration: Declaration, operation: Operation, operands: Sequence[Operand]) -> Arguments:
+def _bind(
+    declaration: Declaration, operation: Operation, operands: Sequence[Operand], *, lenient: bool = False
+) -> Arguments:
     """The operation's inputs by name, once its declaration allows them and its outputs."""
     inputs = [operands[index] for index in operation.inputs]
     outputs = [operands[index] for index in operation.outputs]
     try:
-        arguments = declaration.bind(inputs)
-        declaration.check_outputs(outputs, declaration.data_type(inputs))
-        if declaration.check is not None:
-            declaration.check(arguments, tuple(tensor_spec(operand) for operand in outputs))
+        arguments = declaration.bind(inputs, lenient=lenient)
+        declaration.check_outputs(outputs, declaration.data_type(inputs), lenient=lenient)
+        check = declaration.check_at_once if lenient else declaration.check
+        if check is not None:
+            check(arguments, tuple(tensor_spec(operand) for operand in outputs))
     except BadDataError as error:
         raise _with_operand(error, operation) from error
     except UnknownValueError:
@@ -392,13 +417,13 @@ def _argument_dimensions(operand: Operand, argument: Argument, what: str, index:
     return dimensions
 
 
-def _refuse_needed(subgraph: Subgraph, index: int, what: str) -> None:
+def _refuse_needed(model: Model, index: int, what: str) -> None:
     """Refuse to leave out an operand that its operations need."""
-    operands = list(subgraph.operands)
+    operands = list(model.main.operands)
     operands[index] = replace(operands[index], lifetime=Lifetime.NO_VALUE)
-    for number, operation in enumerate(subgraph.operations):
+    for number, operation in enumerate(model.main.operations):
         if index in operation.inputs or index in operation.outputs:
             try:
-                validate_operation(number, operation, operands)
+                validate_operation(number, operation, operands, model.referenced, lenient=True)
             except BadDataError as error:
                 raise BadDataError(f"{what} is left out: {error}", operand=index, operation=number) from error

@@ -7,7 +7,7 @@ that exist); ``hal.validation`` checks what it means.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import TypeVar
 
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hal.device import (
+    LONGEST_DURATION,
     Argument,
+    Attribute,
     Bytes,
     Capabilities,
     Cost,
@@ -30,6 +32,7 @@ from hal.device import (
 )
 from hal.errors import BadDataError, NnapiError, error_class
 from hal.model import (
+    EXTENSION_BITS,
     Dimensions,
     Extension,
     Lifetime,
@@ -42,6 +45,7 @@ from hal.model import (
     is_extension,
 )
 from hal.types import DeviceType, FeatureLevel, OperandType, OperationType, ResultCode
+from hal.validation import check_extension_name
 from protos.nnhal.v1 import device_pb2, model_pb2
 
 INLINE_LIMIT = 128
@@ -256,6 +260,7 @@ def request_to_wire(prepared_model: int, request: Request, *, local: bool) -> de
         outputs=[argument_to_wire(each, local=local, output=True) for each in request.outputs],
         measure_timing=request.measure,
         trace=request.trace,
+        attributes=attributes_to_wire(request.attributes),
     )
     if request.timeout is not None:
         message.timeout_ns = nanoseconds(request.timeout)
@@ -264,9 +269,31 @@ def request_to_wire(prepared_model: int, request: Request, *, local: bool) -> de
     return message
 
 
+def attributes_to_wire(attributes: Iterable[Attribute]) -> list[device_pb2.ExtensionAttribute]:
+    """The messages for extensions' attributes."""
+    return [
+        device_pb2.ExtensionAttribute(extension=each.extension, code=each.code, data=each.data) for each in attributes
+    ]
+
+
+def attributes_from_wire(messages: Iterable[device_pb2.ExtensionAttribute]) -> tuple[Attribute, ...]:
+    """The attributes; ``BadDataError`` for a name or a number that can't be."""
+    attributes = tuple(Attribute(each.extension, each.code, each.data) for each in messages)
+    for each in attributes:
+        check_extension_name(each.extension)
+        if each.code >> EXTENSION_BITS:
+            raise BadDataError(f"attribute {each.code} of extension '{each.extension}' must be from 0 to 65535")
+    return attributes
+
+
 def nanoseconds(seconds: float) -> int:
     """A duration as the wire has it."""
     return min(max(round(seconds * 1e9), 0), 2**64 - 1)
+
+
+def seconds(nanoseconds: int) -> float:
+    """A duration that the wire has, at most ``LONGEST_DURATION``."""
+    return min(nanoseconds / 1e9, LONGEST_DURATION)
 
 
 def result_to_wire(result: ExecutionResult, inline: Sequence[Bytes | None]) -> device_pb2.ExecuteResponse:

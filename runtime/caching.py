@@ -108,6 +108,8 @@ def _step_token(token: bytes, info: DeviceInfo, model: Model, options: PrepareOp
     digest = hashlib.sha256(token)
     for part in (info.name, info.version, options.preference.name, options.priority.name):
         digest.update(hashlib.sha256(part.encode()).digest())
+    for each in options.attributes:
+        digest.update(hashlib.sha256(repr(each).encode()).digest())
     digest.update(_model_digest(model))
     return digest.digest()
 

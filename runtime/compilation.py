@@ -12,10 +12,10 @@ from typing import TypeVar
 import numpy as np
 
 from hal import model as hal_model
-from hal.device import Device, DeviceInfo, PrepareOptions, Progress
+from hal.device import Attribute, Device, DeviceInfo, PrepareOptions, Progress
 from hal.errors import BadDataError, BadStateError, NnapiError, UnexpectedNullError
 from hal.types import DeviceType, PreferenceCode, Priority
-from runtime import discovery, telemetry
+from runtime import discovery, extensions, telemetry
 from runtime.caching import Caching
 from runtime.model import Model
 from runtime.plan import Plan
@@ -23,6 +23,7 @@ from runtime.planner import plan_model
 from runtime.prepared import Preparation, PreparedPlan
 from runtime.remote import PATIENCE
 from runtime.sent import keeping
+from runtime.unexecutable import failing_plan
 from runtime.values import as_seconds
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Compilation:
         self._fallback = not self._explicit
         self._patience = _default_patience()
         self._caching: Caching | None = None
+        self._attributes: tuple[Attribute, ...] = ()
         self._plan: Plan | None = None
         self._prepared: PreparedPlan | None = None
 
@@ -106,6 +108,17 @@ class Compilation:
         self._require_unfinished()
         self._caching = Caching.checked(directory, token)
 
+    def add_extension_attribute(self, name: str, code: int, data: bytes) -> None:
+        """Tell the device something that attribute ``code`` (16 bits) of vendor extension ``name`` stands for.
+
+        ``BadDataError`` unless one device was named, and for an extension that no device knows or an
+        attribute that has been added already.
+        """
+        self._require_unfinished()
+        if not self.has_one_chosen_device:
+            raise BadDataError("an extension's attribute needs a compilation for exactly one named device")
+        self._attributes = extensions.with_attribute(self._attributes, name, code, data)
+
     def set_fallback(self, allowed: bool) -> None:
         """Say whether what fails on its device runs again on the CPU (not NNAPI's).
 
@@ -133,13 +146,17 @@ class Compilation:
         """
         self._require_unfinished()
         self._finished = True
-        options = PrepareOptions(self._preference, self._priority, self._timeout or None)
+        options = PrepareOptions(self._preference, self._priority, self._timeout or None, attributes=self._attributes)
         with telemetry.compiling(self.model, self._devices, options, caching=self._caching is not None) as steps:
             self._builder.verify()
-            fallbacks = self._fallbacks() if self._fallback else []
+            fault = self._builder.fault
+            fallbacks = self._fallbacks() if self._fallback and fault is None else []
             preparation = Preparation(options, self._patience, fallbacks, self._caching, progress or _ignore_progress)
             with keeping(self.model):
-                planned = plan_model(self.model, self._devices, self._preference, required=self._explicit)
+                if fault is None:
+                    planned = plan_model(self.model, self._devices, self._preference, required=self._explicit)
+                else:
+                    planned = failing_plan(self.model, fault)
                 self._prepared = PreparedPlan(planned, preparation)
             self._plan = self._prepared.plan
             steps.extend(self._plan.steps)
@@ -207,6 +224,25 @@ def plan(
     """
     chosen = _code(PreferenceCode, preference, "preference")
     return plan_model(model.canonical, _resolved(devices), chosen, required=devices is not None)
+
+
+def get_supported_operations_for_devices(model: Model, devices: Sequence[str | Device]) -> list[bool]:
+    """Whether at least one of ``devices`` takes each operation of a finished model, in the order they were added.
+
+    None takes any of a model that no execution can succeed of.
+    Raises ``BadStateError`` for a model that is not finished, ``BadDataError`` for no device or the same one
+    twice, and what the devices raise.
+    """
+    if model is None or devices is None:
+        raise UnexpectedNullError("there must be a model, and devices to ask for its operations")
+    canonical = model.canonical
+    supported = [False] * len(canonical.main.operations)
+    for device in _resolved(devices):
+        if model.fault is not None:
+            continue
+        for number, support in zip(model.execution_order, device.supported_operations(canonical)):
+            supported[number] |= support.supported
+    return supported
 
 
 def _resolved(devices: Sequence[str | Device] | None) -> list[Device]:

@@ -10,7 +10,7 @@ from enum import Enum
 
 import numpy as np
 
-from hal.device import Argument, ExecutionResult, Request
+from hal.device import Argument, Attribute, ExecutionResult, Request
 from hal.errors import (
     BadDataError,
     BadStateError,
@@ -24,7 +24,7 @@ from hal.model import Dimensions, Location, Operand
 from hal.operand_rules import described, merge, value_size
 from hal.types import DurationCode, OperandType
 from hal.validation import validate_input, validate_output
-from runtime import process
+from runtime import extensions, process
 from runtime.burst import Burst
 from runtime.compilation import Compilation
 from runtime.event import Event, ExecutionEvent
@@ -75,6 +75,7 @@ class Execution:
         self._written: dict[int, Memory] = {}
         self._padding = False
         self._measure = False
+        self._attributes: tuple[Attribute, ...] = ()
         self._reusable = False
         self._timeout = 0.0
         self._loop_timeout = DEFAULT_LOOP_TIMEOUT
@@ -187,6 +188,16 @@ class Execution:
             raise BadStateError("an input or output has been set already; padding must be decided on before")
         self._padding = bool(enable)
 
+    def add_extension_attribute(self, name: str, code: int, data: bytes) -> None:
+        """Tell the device something that attribute ``code`` (16 bits) of vendor extension ``name`` stands for.
+
+        ``BadDataError`` as for ``set_measure_timing``, and for an extension that no device knows or an
+        attribute that has been added already.
+        """
+        self._require_preparation()
+        self._require_one_device("an extension's attribute")
+        self._attributes = extensions.with_attribute(self._attributes, name, code, data)
+
     def compute(self) -> None:
         """Compute the outputs and return when they are there.
 
@@ -257,6 +268,11 @@ class Execution:
 
         return ExecutionEvent(work, fence)
 
+    @property
+    def is_computing(self) -> bool:
+        """Whether a computation has begun and has not ended (not NNAPI's)."""
+        return self._state is _State.COMPUTATION
+
     def get_output_operand_rank(self, index: int) -> int:
         """The rank of output ``index``, once computed, also where it did not fit; 0 for a scalar."""
         return len(self._actual_dimensions(index))
@@ -267,6 +283,13 @@ class Execution:
         if not dimensions:
             raise BadDataError(f"output {index} is a scalar; it has no dimensions")
         return dimensions
+
+    def is_output_sufficient(self, index: int) -> bool:
+        """Whether output ``index``, once computed, fits where it should go (NNAPI tells by a result code)."""
+        dimensions = self._actual_dimensions(index)
+        argument = self._outputs[index]
+        size = value_size(self._output_operands[index], dimensions)
+        return argument is None or argument.data is None or size is None or size <= argument.data.size
 
     def get_duration(self, duration: DurationCode) -> int | None:
         """Nanoseconds that the last computation took; None where the device does not know.
@@ -295,6 +318,7 @@ class Execution:
 
     def _argument(self, what: str, operand: Operand, value: Value | None, dimensions: Sequence[int] | None) -> Argument:
         """``value`` as a request has it, not yet anywhere in shared memory."""
+        _require_detail(what, operand, dimensions)
         if value is None:
             return Argument(None)
         if not isinstance(operand.type, OperandType):
@@ -354,6 +378,7 @@ class Execution:
                 self._timeout or None,
                 self._loop_timeout,
                 self._trace,
+                self._attributes,
             )
         except BadDataError:
             self._state = _State.COMPLETED
@@ -362,18 +387,35 @@ class Execution:
     def _run(self, running: Running, compute: Callable[[Running], ExecutionResult]) -> None:
         self._running = running
         try:
-            self._result = compute(running)
+            self._result = self._completed(running, compute)
             self._output_dimensions = self._result.output_dimensions
             for memory in self._written.values():
                 memory.written()
         except BaseException as error:
-            if isinstance(error, OutputInsufficientSizeError):
+            if isinstance(error, OutputInsufficientSizeError) and len(error.dimensions) == len(self._outputs):
                 self._output_dimensions = error.dimensions
             for memory in self._written.values():
                 memory.lost()
             raise
         finally:
             self._state = _State.COMPLETED
+
+    def _completed(self, running: Running, compute: Callable[[Running], ExecutionResult]) -> ExecutionResult:
+        """Compute; what is found wrong meanwhile is a failure, since all that is given has been checked before."""
+        try:
+            return compute(running)
+        except BadDataError as error:
+            raise OpFailedError(str(error)) from error
+        except OutputInsufficientSizeError as error:
+            for index, (operand, argument, needed) in enumerate(
+                zip(self._output_operands, self._outputs, error.dimensions)
+            ):
+                wanted = operand.dimensions if argument is None else merge(operand.dimensions, argument.dimensions)
+                if merge(wanted or (), needed) is None:
+                    raise OpFailedError(
+                        f"output {index} is to have dimensions {list(wanted or ())}; it has {list(needed)}"
+                    ) from error
+            raise
 
     def _computed(self, running: Running, request: Request) -> ExecutionResult:
         for memory in self._read.values():
@@ -412,6 +454,8 @@ class Execution:
     ) -> Argument:
         if memory is None:
             raise UnexpectedNullError(f"{kind} {index} must be given in a memory")
+        operand = (self._input_operands if kind == "input" else self._output_operands)[index]
+        _require_detail(f"{kind} {index}", operand, dimensions)
         return memory.argument(self._compilation, kind, index, place, dimensions)
 
     def _trimmed(self, operand: Operand, argument: Argument) -> Argument:
@@ -428,6 +472,20 @@ class Execution:
 def _require_index(kind: str, index: int, arguments: Sequence[object]) -> None:
     if not isinstance(index, (int, np.integer)) or not 0 <= index < len(arguments):
         raise BadDataError(f"there is no {kind} {index}; the model has {len(arguments)}")
+
+
+def _require_detail(what: str, operand: Operand, dimensions: Sequence[int] | None) -> None:
+    """Refuse given dimensions that say less than the model's."""
+    known = operand.dimensions
+    if dimensions is None or not known:
+        return
+    given = sizes(what, dimensions)
+    if given == known:
+        return
+    if len(given) != len(known) or any(size and not told for size, told in zip(known, given)):
+        raise BadDataError(
+            f"{what} is given dimensions {list(given)}; they must say all that the model does: {list(known)}"
+        )
 
 
 def _all_set(kind: str, arguments: Sequence[Argument | None]) -> list[Argument]:

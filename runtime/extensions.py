@@ -8,8 +8,9 @@ import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
+from hal.device import Attribute
 from hal.errors import BadDataError, NnapiError, UnexpectedNullError
-from hal.model import EXTENSION_BITS, Extension, Model, Subgraph, is_extension
+from hal.model import EXTENSION_BITS, Extension, Model, Subgraph
 from hal.validation import check_extension_name
 from runtime import discovery
 
@@ -37,6 +38,18 @@ def extension_code(name: str, number: int) -> int:
     return _prefix(name) << EXTENSION_BITS | number
 
 
+def with_attribute(attributes: tuple[Attribute, ...], name: str, number: int, data: bytes) -> tuple[Attribute, ...]:
+    """``attributes`` and one more; raises as ``extension_code``, and ``BadDataError`` where it is there already."""
+    extension_code(name, number)
+    if data is None:
+        raise UnexpectedNullError(f"attribute {number} of extension '{name}' must have data, at least none: b''")
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise BadDataError(f"attribute {number} of extension '{name}' is given as {type(data).__name__}, not as bytes")
+    if any((each.extension, each.code) == (name, number) for each in attributes):
+        raise BadDataError(f"attribute {number} of extension '{name}' has been added already")
+    return (*attributes, Attribute(name, number, bytes(data)))
+
+
 def is_given(code: int) -> bool:
     """Whether ``extension_code`` has given a code with the prefix of this one."""
     with _lock:
@@ -61,7 +74,7 @@ def renumbered(model: Model) -> Model:
         return model
 
     def code(theirs: int) -> int:
-        if not is_extension(theirs):
+        if theirs >> EXTENSION_BITS == 0:
             return theirs
         return numbers[theirs >> EXTENSION_BITS] << EXTENSION_BITS | theirs & ((1 << EXTENSION_BITS) - 1)
 

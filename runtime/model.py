@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import operator
 import os
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from hal.metadata import Metadata
 from hal.model import Lifetime, Operand, Operation, PerChannelQuantization, Subgraph, is_extension
 from hal.model_file import ModelFile, save_model
 from hal.operand_rules import described, per_channel_fault, type_fault, value_size
-from hal.types import OperandType, OperationType
+from hal.operations.control_flow import CONTROL_FLOW
+from hal.types import OEM_OPERATION, OEM_SCALAR, TENSOR_OEM_BYTE, OperandType, OperationType
 from hal.validation import validate_model, validate_operation
 from runtime import extensions
 from runtime.memory import Memory
@@ -27,6 +29,7 @@ from runtime.values import Array, Value, as_array, as_integers, as_raw
 MAX_SIZE_OF_IMMEDIATELY_COPIED_VALUES = 128
 """Constants up to so many bytes are copied when they are set; larger ones are referred to."""
 
+_log = logging.getLogger(__name__)
 _Code = TypeVar("_Code", bound=IntEnum)
 _WRITTEN_BY_OPERATIONS = frozenset({Lifetime.TEMPORARY_VARIABLE, Lifetime.SUBGRAPH_OUTPUT})
 
@@ -38,10 +41,14 @@ class Model:
     ``BadDataError`` for what NNAPI's rules forbid, ``UnexpectedNullError`` for None where something
     must be given, and ``BadStateError`` when the model is finished or finishing it has failed.
 
+    ``lenient``: let pass what Android's models let pass, for programs that count on it: dimensions that
+    contradict each other, and values and most scales that no operation takes. Such a model can be
+    compiled; its executions fail with ``OpFailedError``.
     ``metadata``: what a file says of the model beside it (not NNAPI's); it may be changed at any time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, lenient: bool = False) -> None:
+        self._lenient = lenient
         self._operands: list[Operand] = []
         self._operations: list[Operation] = []
         self._inputs: tuple[int, ...] = ()
@@ -49,7 +56,9 @@ class Model:
         self._referenced: dict[int, Model] = {}
         self._relaxed = False
         self._invalid = False
+        self._fault: BadDataError | None = None
         self._canonical: hal_model.Model | None = None
+        self._execution_order: tuple[int, ...] = ()
         self._file: ModelFile | None = None
         self.metadata = Metadata()
 
@@ -76,6 +85,7 @@ class Model:
             }
         model = models[0]
         model._relaxed, model._canonical, model._file = canonical.relaxed, canonical, file
+        model._execution_order = tuple(range(len(model._operations)))
         model.metadata = metadata or Metadata()
         return model
 
@@ -85,6 +95,16 @@ class Model:
         if self._canonical is None:
             raise BadStateError("the model is not finished, or finishing it has failed")
         return self._canonical
+
+    @property
+    def fault(self) -> BadDataError | None:
+        """Why no execution of the finished model can succeed, if it is lenient and none can (not NNAPI's)."""
+        return self._fault
+
+    @property
+    def execution_order(self) -> tuple[int, ...]:
+        """For each operation of the finished model, the how many-eth it was to be added (not NNAPI's)."""
+        return self._execution_order
 
     @property
     def file(self) -> ModelFile | None:
@@ -148,7 +168,7 @@ class Model:
             raise UnexpectedNullError(f"operand {index} must have a type and dimensions")
         try:
             operand = Operand(
-                _known_type(OperandType, type),
+                _known_type(OperandType, type, OEM_SCALAR, TENSOR_OEM_BYTE),
                 as_integers(dimensions, f"the dimensions of operand {index}"),
                 _float32(scale),
                 operator.index(zero_point),
@@ -189,7 +209,7 @@ class Model:
         if isinstance(value, (bytes, bytearray, memoryview)):
             array = array.reshape(operand.dimensions)
             if array.dtype == np.bool_:
-                array = array.view(np.uint8) != 0  # for NNAPI, any byte but 0 is true
+                array = np.asarray(array.view(np.uint8) != 0)  # for NNAPI, any byte but 0 is true
         if array.shape != operand.dimensions:
             raise BadDataError(
                 f"{what} gets an array of shape {list(array.shape)}; it must be {list(operand.dimensions)}",
@@ -265,7 +285,7 @@ class Model:
         if type is None or inputs is None or outputs is None:
             raise UnexpectedNullError(f"operation {number} must have a type, inputs and outputs")
         try:
-            known_type = _known_type(OperationType, type)
+            known_type = _known_type(OperationType, type, OEM_OPERATION)
         except ValueError:
             raise BadDataError(f"operation {number}: NNAPI does not have type {type!r}", operation=number) from None
         operation = Operation(
@@ -273,7 +293,11 @@ class Model:
             as_integers(inputs, f"the inputs of operation {number}"),
             as_integers(outputs, f"the outputs of operation {number}"),
         )
-        validate_operation(number, operation, self._operands)
+        if known_type in CONTROL_FLOW:
+            main, *referenced = self._subgraphs()
+            validate_operation(number, operation, main.operands, referenced, lenient=self._lenient)
+        else:
+            validate_operation(number, operation, self._operands, lenient=self._lenient)
         self._operations.append(operation)
 
     def identify_inputs_and_outputs(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
@@ -310,13 +334,21 @@ class Model:
         """
         self._require_unfinished()
         self._invalid = True  # unless what follows succeeds
-        self._operations = _in_execution_order(self._operations, self._operands)
+        self._execution_order = _execution_order(self._operations, self._operands)
+        self._operations = [self._operations[number] for number in self._execution_order]
         main, *referenced = self._subgraphs()
         subgraphs = (main, *referenced)
         codes = [int(operand.type) for subgraph in subgraphs for operand in subgraph.operands]
         codes += [operation.type for subgraph in subgraphs for operation in subgraph.operations]
         model = hal_model.Model(main, tuple(referenced), self._relaxed, extensions.extensions_of(codes))
-        validate_model(model)
+        try:
+            validate_model(model)
+        except BadDataError as error:
+            if not self._lenient:
+                raise
+            validate_model(model, lenient=True)
+            self._fault = error
+            _log.warning("no execution of the model can succeed: %s", str(error))
         self._canonical, self._invalid = model, False
 
     def _subgraphs(self) -> list[Subgraph]:
@@ -362,9 +394,12 @@ class Model:
         self._operands[index] = replace(self._operands[index], lifetime=lifetime, value=constant, location=location)
 
 
-def _known_type(known: type[_Code], code: int) -> _Code | int:
-    """A type of NNAPI's, or one of an extension's that this process has been given; ``ValueError`` for others."""
-    if isinstance(code, (int, np.integer)) and extensions.is_given(int(code)):
+def _known_type(known: type[_Code], code: int, *vendors: int) -> _Code | int:
+    """A type of NNAPI's, or one of an extension's that this process has been given; ``ValueError`` for others.
+
+    ``vendors``: NNAPI's types for what vendors defined before there were extensions.
+    """
+    if isinstance(code, (int, np.integer)) and (code in vendors or extensions.is_given(int(code))):
         return int(code)
     return known(code)
 
@@ -382,8 +417,8 @@ def _float32(value: float) -> float:
         return float(np.float32(value))
 
 
-def _in_execution_order(operations: Sequence[Operation], operands: Sequence[Operand]) -> list[Operation]:
-    """The operations, each after those that write what it reads, otherwise as they were added.
+def _execution_order(operations: Sequence[Operation], operands: Sequence[Operand]) -> tuple[int, ...]:
+    """The operations' numbers, each after those that write what it reads, otherwise as they were added.
 
     Those that can't be, since what they read is never written or depends on themselves, come last.
     """
@@ -406,4 +441,4 @@ def _in_execution_order(operations: Sequence[Operation], operands: Sequence[Oper
             if missing[reader] == 0:
                 heapq.heappush(ready, reader)
     stuck = sorted(set(range(len(operations))) - set(order))
-    return [operations[number] for number in order + stuck]
+    return (*order, *stuck)

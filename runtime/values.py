@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hal.device import Bytes
+from hal.device import LONGEST_DURATION, Bytes
 from hal.errors import BadDataError, UnexpectedNullError
 from hal.types import OperandType
 
@@ -86,15 +86,18 @@ def _from_number(value: float, operand_type: OperandType, what: str) -> Array:
 def as_integers(values: Iterable[int], what: str) -> tuple[int, ...]:
     """Indexes or dimensions; ``BadDataError`` where something else is among them."""
     try:
-        return tuple(operator.index(value) for value in values)
+        return tuple(map(operator.index, values))
     except TypeError as error:
         raise BadDataError(f"{what} must be integers: {error}") from error
 
 
 def as_seconds(value: float, what: str) -> float:
-    """A duration; ``UnexpectedNullError`` for None, ``BadDataError`` unless finite and at least 0."""
+    """A duration, at most the longest there is.
+
+    ``UnexpectedNullError`` for None, ``BadDataError`` unless finite and at least 0.
+    """
     if value is None:
         raise UnexpectedNullError(f"the {what} must be given in seconds")
     if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise BadDataError(f"the {what} is {value!r} seconds; it must be finite and at least 0")
-    return float(value)
+    return min(float(value), LONGEST_DURATION)

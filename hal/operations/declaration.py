@@ -95,9 +95,9 @@ def tensor(
     return Parameter(name, accepts, ranks=frozenset(ranks) or None, omittable=omittable)
 
 
-def int32_tensor(name: str, rank: int) -> Parameter:
-    """A tensor of TENSOR_INT32 whose values ``integers`` reads."""
-    return tensor(name, rank, accepts=only(OperandType.TENSOR_INT32))
+def int32_tensor(name: str, *ranks: int) -> Parameter:
+    """A tensor of TENSOR_INT32, of one of ``ranks`` (any without them), whose values ``integers`` reads."""
+    return tensor(name, *ranks, accepts=only(OperandType.TENSOR_INT32))
 
 
 def int32(name: str, minimum: int | None = None, choices: type[IntEnum] | None = None) -> Parameter:
@@ -222,8 +222,10 @@ class Declaration:
     ``stored``: the reference takes and returns tensors as they are stored instead, for operations
     that only move values or define their own integer arithmetic. ``check``: refuses with
     ``BadDataError`` what types and dimensions do not show, such as scales that do not fit each other;
-    it gets the arguments and the outputs' ``TensorSpec``. Outputs that are not ``required`` may be
-    missing from the end of their list.
+    it gets the arguments and the outputs' ``TensorSpec``. ``check_at_once``: what of that NNAPI's
+    addOperation refuses already, where it leaves the rest to executions; no scalar's value is known to
+    it. ``ranks_at_once``: whether addOperation refuses inputs of wrong ranks. Outputs that are not
+    ``required`` may be missing from the end of their list.
     """
 
     type: OperationType
@@ -236,21 +238,30 @@ class Declaration:
     data_input: int = 0
     stored: bool = False
     check: Callable[[Arguments, tuple[TensorSpec, ...]], None] | None = None
+    check_at_once: Callable[[Arguments, tuple[TensorSpec, ...]], None] | None = None
+    ranks_at_once: bool = True
 
     def bind(
-        self, inputs: Sequence[Operand], known: Sequence[Array | None] | None = None, *, concrete: bool = False
+        self,
+        inputs: Sequence[Operand],
+        known: Sequence[Array | None] | None = None,
+        *,
+        concrete: bool = False,
+        lenient: bool = False,
     ) -> Arguments:
         """Match ``inputs`` to the form that they fit.
 
         ``known`` gives values that the operands themselves do not hold (an input's, at execution); a
         value's shape then stands for its operand's dimensions. ``concrete``: the operands' dimensions
-        are those of an execution. Raises ``BadDataError`` when no form
-        fits, with the sentence of the form that went furthest, or when a scalar's value is not
-        allowed; ``operand`` is then the position in the list (not yet an operand's index).
+        are those of an execution. ``lenient``: only what NNAPI's addOperation refuses is refused.
+        Raises ``BadDataError`` when no form fits, with the sentence of the form that went furthest, or
+        when a scalar's value is not allowed; ``operand`` is then the position in the list (not yet an
+        operand's index).
         """
         values = known if known is not None else [operand.value for operand in inputs]
-        form, parameters = self._matched(inputs, values)
-        _check_scalars(parameters, inputs, values)
+        form, parameters = self._matched(inputs, values, any_ranks=lenient and not self.ranks_at_once)
+        if not lenient:
+            _check_scalars(parameters, inputs, values)
         bound = _arguments(form, parameters, inputs, values, concrete)
         return Arguments(data_type=self.data_type(inputs), **bound)
 
@@ -259,7 +270,7 @@ class Declaration:
         return self._matched(inputs, [operand.value for operand in inputs])[1]
 
     def _matched(
-        self, inputs: Sequence[Operand], values: Sequence[Array | None]
+        self, inputs: Sequence[Operand], values: Sequence[Array | None], *, any_ranks: bool = False
     ) -> tuple[Sequence[Parameter], list[Parameter]]:
         """The form that inputs fit, and the parameter at each of their positions."""
         data_type = self.data_type(inputs)
@@ -268,7 +279,7 @@ class Declaration:
             parameters = _spread(form, len(inputs))
             if parameters is None:
                 continue
-            failure = _first_mismatch(parameters, inputs, values, data_type)
+            failure = _first_mismatch(parameters, inputs, values, data_type, any_ranks)
             if failure is None:
                 return form, parameters
             failures.append(failure)
@@ -301,13 +312,14 @@ class Declaration:
                 )
         return outputs
 
-    def check_outputs(self, outputs: Sequence[Operand], data_type: OperandType) -> None:
-        """Refuse outputs of the wrong count, type or rank with ``BadDataError``."""
+    def check_outputs(self, outputs: Sequence[Operand], data_type: OperandType, *, lenient: bool = False) -> None:
+        """Refuse outputs of the wrong count, type or, unless ``lenient``, rank with ``BadDataError``."""
         parameters = _spread(self.outputs, len(outputs))
         if parameters is None:
             raise BadDataError(f"it has {len(outputs)} outputs; it must have {_counts([self.outputs])}")
         for position, (parameter, operand) in enumerate(zip(parameters, outputs)):
-            reason = _operand_mismatch(parameter, operand, operand.dimensions, data_type)
+            dimensions = () if lenient else operand.dimensions
+            reason = _operand_mismatch(parameter, operand, dimensions, data_type)
             if reason is not None:
                 raise BadDataError(f"output {position} ('{parameter.name}') {reason}")
 
@@ -359,10 +371,12 @@ def _first_mismatch(
     inputs: Sequence[Operand],
     values: Sequence[Array | None],
     data_type: OperandType,
+    any_ranks: bool,
 ) -> BadDataError | None:
     """The first of ``inputs`` whose type, rank or absence its parameter does not allow."""
     for position, (parameter, operand, value) in enumerate(zip(parameters, inputs, values)):
-        reason = _operand_mismatch(parameter, operand, _dimensions(operand, value), data_type)
+        dimensions = () if any_ranks else _dimensions(operand, value)
+        reason = _operand_mismatch(parameter, operand, dimensions, data_type)
         if reason is not None:
             return BadDataError(f"input {position} ('{parameter.name}') {reason}", operand=position)
     return None

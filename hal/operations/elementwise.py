@@ -49,13 +49,17 @@ def _check_activation(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
         )
 
 
-def _check_mul(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
+def _check_product(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
     if a.input0.type.has_scale:
         product = float(np.float32(a.input0.scale) * np.float32(a.input1.scale))
         if not outputs[0].scale > product:
             raise BadDataError(
                 f"its output has scale {outputs[0].scale}; it must be above {product}, its inputs' scales multiplied"
             )
+
+
+def _check_mul(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
+    _check_product(a, outputs)
     _check_activation(a, outputs)
 
 
@@ -113,6 +117,7 @@ def _arithmetic(
     types: Mapping[OperandType, FeatureLevel],
     reference: Callable[[Arguments], tuple[Array, ...]],
     check: Callable[[Arguments, tuple[TensorSpec, ...]], None] = _check_activation,
+    check_at_once: Callable[[Arguments, tuple[TensorSpec, ...]], None] | None = None,
 ) -> Declaration:
     return Declaration(
         operation_type,
@@ -123,6 +128,7 @@ def _arithmetic(
         dimensions=_dimensions,
         reference=reference,
         check=check,
+        check_at_once=check_at_once,
     )
 
 
@@ -171,7 +177,7 @@ def _extreme(operation_type: OperationType, reference: Callable[[Arguments], tup
 
 ADD = _arithmetic(OperationType.ADD, _ADD_AND_MUL, _add)
 SUB = _arithmetic(OperationType.SUB, _SUB, _sub)
-MUL = _arithmetic(OperationType.MUL, _ADD_AND_MUL, _mul, _check_mul)
+MUL = _arithmetic(OperationType.MUL, _ADD_AND_MUL, _mul, _check_mul, _check_product)
 DIV = _arithmetic(OperationType.DIV, _DIV, _div)
 MAXIMUM = _extreme(OperationType.MAXIMUM, _maximum)
 MINIMUM = _extreme(OperationType.MINIMUM, _minimum)

@@ -182,4 +182,5 @@ LSH_PROJECTION = Declaration(
     data_input=1,
     stored=True,
     check=_check,
+    check_at_once=_check,
 )

@@ -403,4 +403,5 @@ BIDIRECTIONAL_SEQUENCE_LSTM = Declaration(
     dimensions=_bidirectional_dimensions,
     reference=_bidirectional,
     check=check_merging,
+    ranks_at_once=False,
 )

@@ -49,6 +49,16 @@ def _reshape_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
     return (tuple(elements // given if size == -1 else size for size in shape),)
 
 
+def _check_reshape(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
+    """NNAPI's limit on the rank holds where the shape is computed; PyTorch flattens larger ranks by a constant one."""
+    check_output_as_input(a, outputs)
+    rank = len(a.input.dimensions)
+    if rank > max(UP_TO_4) and a.shape.value is None:
+        raise BadDataError(
+            f"its input has rank {rank}; it must have rank {max(UP_TO_4)} or less, unless its shape is a constant"
+        )
+
+
 def _reshape(a: Arguments) -> tuple[Array, ...]:
     """RESHAPE: the input's values, in order, in the shape given; a size of -1 is what the others leave."""
     (dimensions,) = _reshape_dimensions(a)
@@ -121,8 +131,13 @@ def _reverse_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
     return (a.input.shape,)
 
 
-def _check_reverse(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
+def _check_reversible(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
     check_output_as_input(a, outputs)
+    _check_rank("output", outputs[0], "that of its input", len(a.input.dimensions))
+
+
+def _check_reverse(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
+    _check_reversible(a, outputs)
     if a.input.is_known and a.axis.shape == (1,):
         reversed_axis(a)
 
@@ -181,14 +196,24 @@ def _pack_dimensions(a: Arguments) -> tuple[Dimensions, ...]:
 
 
 def _check_pack(a: Arguments, outputs: tuple[TensorSpec, ...]) -> None:
-    if a.data_type.has_scale:
-        for position, entry in enumerate(a.inputs):
+    rank = len(a.inputs[0].dimensions)
+    for position, entry in enumerate(a.inputs):
+        _check_rank(f"input {position}", entry, "that of its first", rank)
+        if a.data_type.has_scale:
             check_same_quantization(f"input {position}", entry, "output", outputs[0])
+    if rank:
+        _check_rank("output", outputs[0], "its inputs' and one more", rank + 1)
 
 
 def _pack(a: Arguments) -> tuple[Array, ...]:
     """PACK: the inputs side by side along a dimension of their own, the axis."""
     return (np.stack(a.inputs, axis=a.axis),)
+
+
+def _check_rank(name: str, spec: TensorSpec, what: str, rank: int) -> None:
+    """Refuse a tensor of another rank with ``BadDataError``; 0 is an unknown one."""
+    if rank and spec.dimensions and len(spec.dimensions) != rank:
+        raise BadDataError(f"its {name} has rank {len(spec.dimensions)}; it must be {what}, {rank}")
 
 
 def _dimension_list(name: str) -> Parameter:
@@ -200,12 +225,13 @@ RESHAPE = Declaration(
     OperationType.RESHAPE,
     FeatureLevel.LEVEL_1,
     {**floating_and_quant8(FeatureLevel.LEVEL_1), OperandType.TENSOR_INT32: FeatureLevel.LEVEL_6},
-    forms=((tensor("input", *UP_TO_4), int32_tensor("shape", 1)),),
+    forms=((tensor("input"), int32_tensor("shape", 1)),),
     outputs=(tensor("output", *UP_TO_4),),
     dimensions=_reshape_dimensions,
     reference=_reshape,
     stored=True,
-    check=check_output_as_input,
+    check=_check_reshape,
+    check_at_once=_check_reshape,
 )
 
 SQUEEZE = Declaration(
@@ -254,6 +280,7 @@ REVERSE = Declaration(
     reference=_reverse,
     stored=True,
     check=_check_reverse,
+    check_at_once=_check_reversible,
 )
 
 TILE = Declaration(
@@ -289,4 +316,5 @@ PACK = Declaration(
     data_input=1,
     stored=True,
     check=_check_pack,
+    check_at_once=_check_pack,
 )

@@ -88,7 +88,7 @@ def _mirror_pad(a: Arguments) -> tuple[Array, ...]:
     return (np.pad(a.input, pads(a), mode="symmetric"),)
 
 
-_PADDINGS = int32_tensor("paddings", 2)
+_PADDINGS = int32_tensor("paddings")  # of rank 2, which ``pads`` checks: to addOperation, any is right
 _PAD_VALUES = {
     OperandType.TENSOR_FLOAT16: frozenset({OperandType.FLOAT16}),
     OperandType.TENSOR_FLOAT32: frozenset({OperandType.FLOAT32}),

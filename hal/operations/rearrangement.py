@@ -215,7 +215,7 @@ BATCH_TO_SPACE_ND = _declaration(
 SPACE_TO_BATCH_ND = _declaration(
     OperationType.SPACE_TO_BATCH_ND,
     FeatureLevel.LEVEL_2,
-    (_IMAGE, _BLOCK_SHAPE, int32_tensor("paddings", 2), NCHW),
+    (_IMAGE, _BLOCK_SHAPE, int32_tensor("paddings"), NCHW),  # [2, 2]; to addOperation, any rank is right
     _RESULT,
     _space_to_batch_dimensions,
     _space_to_batch_nd,

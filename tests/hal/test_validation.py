@@ -21,7 +21,7 @@ from hal.model import (
     Subgraph,
 )
 from hal.types import OperandType, OperationType
-from hal.validation import validate_model, validate_request
+from hal.validation import validate_model, validate_operation, validate_request
 
 T = OperandType
 IN, OUT, TEMPORARY = Lifetime.SUBGRAPH_INPUT, Lifetime.SUBGRAPH_OUTPUT, Lifetime.TEMPORARY_VARIABLE
@@ -434,3 +434,42 @@ def test_an_extension_s_argument_is_taken_as_it_comes() -> None:
     model = replace(with_main(operands=operands, operations=operations), extensions=(Extension("com.example", 5),))
     validate_model(model)
     validate_request(model, Request([Argument(np.zeros(7, np.uint8)), given(2, 3)], [given(2, 3)]))
+
+
+# What NNAPI leaves to executions
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(with_operand(2, value=np.array(999, np.int32)), id="a value"),
+        pytest.param(with_operand(1, dimensions=(2, 4)), id="inputs that do not fit each other"),
+        pytest.param(with_operand(4, dimensions=(3, 3)), id="an output that does not follow"),
+        pytest.param(with_operand(4, dimensions=(1, 1, 1, 1, 6)), id="an output's rank"),
+    ],
+)
+def test_what_only_an_execution_need_refuse_passes_leniently(model: Model) -> None:
+    refusal(model)
+    validate_model(model, lenient=True)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(with_operand(0, dimensions=(1, 1, 1, 1, 6)), id="an input's rank"),
+        pytest.param(with_operand(4, type=T.TENSOR_FLOAT16), id="a type"),
+        pytest.param(with_main(operations=add_model().main.operations[:1]), id="an output that nothing writes"),
+        pytest.param(with_main(operations=add_model().main.operations[::-1]), id="an order"),
+    ],
+)
+def test_what_no_model_may_have_is_refused_leniently_too(model: Model) -> None:
+    with pytest.raises(BadDataError):
+        validate_model(model, lenient=True)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_scales_that_can_not_multiply_are_refused_leniently_too(lenient: bool) -> None:
+    quantised = [Operand(T.TENSOR_QUANT8_ASYMM, (2,), scale) for scale in (1.0, 1.0, 0.5)]
+    operation = Operation(OperationType.MUL, (0, 1, 2), (3,))
+    with pytest.raises(BadDataError, match=r"it must be above 1\.0"):
+        validate_operation(0, operation, [*quantised[:2], scalar(0), quantised[2]], lenient=lenient)

@@ -1,10 +1,22 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from hal import errors, wire
-from hal.device import Argument, Capabilities, DeviceInfo, ExecutionResult, Performance, Request, Timing
+from hal.device import (
+    LONGEST_DURATION,
+    Argument,
+    Capabilities,
+    DeviceInfo,
+    ExecutionResult,
+    Performance,
+    Request,
+    Timing,
+)
 from hal.model import (
     Lifetime,
     Location,
@@ -140,6 +152,12 @@ def test_durations_of_a_request_keep_their_meaning(timeout, loop_timeout):
         assert message.timeout_ns == min(round(timeout * 1e9), 2**64 - 1)
     assert message.HasField("loop_timeout_ns") == (loop_timeout is not None)
     assert not message.inputs[0].HasField("location")
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_durations_are_at_most_the_longest_that_clocks_can_hold(nanoseconds):
+    assert wire.seconds(nanoseconds) == min(nanoseconds / 1e9, LONGEST_DURATION)
+    assert time.monotonic() + wire.seconds(nanoseconds) < threading.TIMEOUT_MAX
 
 
 def test_results_come_back_as_they_were():

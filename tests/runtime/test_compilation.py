@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hal.device import PrepareOptions
@@ -20,9 +21,9 @@ from hal.errors import (
     UnavailableDeviceError,
     UnexpectedNullError,
 )
-from hal.types import PreferenceCode, Priority
+from hal.types import OperandType, OperationType, PreferenceCode, Priority
 from runtime import discovery
-from runtime.compilation import Compilation
+from runtime.compilation import Compilation, get_supported_operations_for_devices
 from runtime.execution import Execution
 from runtime.model import Model
 
@@ -228,3 +229,24 @@ def test_closing_frees_the_device_and_ends_executions(add_model: BuildModel, dev
     assert device.closed == 1
     with pytest.raises(BadStateError, match="closed"):
         Execution(compilation)
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_a_model_with_a_fault_is_compiled_and_fails_when_executed(
+    device: Any, monkeypatch: pytest.MonkeyPatch, explicit: bool
+) -> None:
+    monkeypatch.setattr(discovery, "devices", lambda: [device])
+    model = Model(lenient=True)
+    x, y = model.add_operand(OperandType.TENSOR_FLOAT32, (2,)), model.add_operand(OperandType.TENSOR_FLOAT32, (3,))
+    model.add_operation(OperationType.RELU, [x], [y])
+    model.identify_inputs_and_outputs([x], [y])
+    model.finish()
+    assert get_supported_operations_for_devices(model, [device]) == [False]
+    compilation = Compilation(model, [device] if explicit else None)
+    compilation.finish()
+    execution = Execution(compilation)
+    execution.set_input(0, np.zeros(2, np.float32))
+    execution.set_output(0, np.zeros(3, np.float32))
+    with pytest.raises(OpFailedError, match=r"can't be executed: operation 0 \(RELU\)"):
+        execution.compute()
+    assert not device.models

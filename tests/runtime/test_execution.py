@@ -373,15 +373,64 @@ def test_dimensions_come_from_the_arrays(open_compilation: Compilation) -> None:
 
 def test_dimensions_can_be_given_with_bytes(open_compilation: Compilation) -> None:
     execution = Execution(open_compilation)
-    for unknown in (None, (0, 3), (2, 0)):
-        with pytest.raises(BadDataError, match="must be known"):
+    for unknown, reason in ((None, "must be known"), ((0, 3), "must be known"), ((2, 0), "all that the model does")):
+        with pytest.raises(BadDataError, match=reason):
             execution.set_input(0, A.tobytes(), unknown)
     execution.set_input(0, A.tobytes(), (2, 3))
     execution.set_input(1, B.tobytes(), [2, 3])
     output = bytearray(24)
-    execution.set_output(0, output, (2, 0))
+    execution.set_output(0, output, (0, 3))
     execution.compute()
     assert output == (A + B).tobytes()
+
+
+@pytest.mark.parametrize("dimensions", [(), (0, 3), (2, 0), (2, 3, 1)])
+def test_given_dimensions_must_say_what_the_model_does(compilation: Compilation, dimensions: tuple[int, ...]) -> None:
+    execution, memory = Execution(compilation), Memory.from_array(A)
+    with pytest.raises(BadDataError, match="all that the model does"):
+        execution.set_input(0, A, dimensions)
+    with pytest.raises(BadDataError, match="all that the model does"):
+        execution.set_input(0, None, dimensions)
+    with pytest.raises(BadDataError, match="all that the model does"):
+        execution.set_output(0, np.zeros_like(A), dimensions)
+    with pytest.raises(BadDataError, match="all that the model does"):
+        execution.set_input_from_memory(0, memory, 0, 24, dimensions)
+    with pytest.raises(BadDataError, match="all that the model does"):
+        execution.set_output_from_memory(0, memory, 0, 24, dimensions)
+
+
+@pytest.mark.parametrize("size", [4, 24, 48])
+def test_an_output_of_other_dimensions_than_asked_for_fails(add_model: BuildModel, size: int) -> None:
+    execution = Execution(compiled(add_model(()), "cpu"))
+    execution.set_input(0, A)
+    execution.set_input(1, B)
+    execution.set_output(0, bytearray(size), (3, 0))
+    with pytest.raises(OpFailedError, match="dimensions"):
+        execution.compute()
+
+
+def test_inputs_that_do_not_fit_each_other_fail_when_computed(add_model: BuildModel) -> None:
+    execution = Execution(compiled(add_model(()), "cpu"))
+    execution.set_input(0, A)
+    execution.set_input(1, np.zeros((3, 3), np.float32))
+    execution.set_output(0, np.zeros((3, 3), np.float32))
+    with pytest.raises(OpFailedError, match="broadcast"):
+        execution.compute()
+
+
+@pytest.mark.parametrize("fence", [False, True])
+def test_durations_that_no_clock_can_hold_are_no_limit(add_model: BuildModel, fence: bool) -> None:
+    longest = (2**64 - 1) / 1e9
+    compilation = Compilation(add_model((2, 3)), ["cpu"])
+    compilation.set_timeout(longest)
+    compilation.finish()
+    execution, output = ready(compilation)
+    execution.set_timeout(longest)
+    if fence:
+        execution.start_compute_with_dependencies([], longest).wait()
+    else:
+        execution.compute()
+    np.testing.assert_array_equal(output, A + B)
 
 
 @pytest.mark.parametrize("dimensions", [(3, 3), (2, 2), (2, 3, 1)])

@@ -494,3 +494,59 @@ def test_finish_refuses_wrong_graphs(operations: list[tuple[int, int]], outputs:
     model.identify_inputs_and_outputs([0], outputs)
     with pytest.raises(BadDataError, match=sentence):
         model.finish()
+
+
+# What is left to executions
+
+
+def contradictory(*, lenient: bool) -> Model:
+    """A model of two inputs, [2] and [3], that are to be added, not yet finished."""
+    model = Model(lenient=lenient)
+    operands = [model.add_operand(T.TENSOR_FLOAT32, dimensions) for dimensions in ((2,), (3,), ())]
+    activation = model.add_operand(T.INT32)
+    model.set_operand_value(activation, 0)
+    model.add_operation(OperationType.ADD, [*operands[:2], activation], operands[2:])
+    model.identify_inputs_and_outputs(operands[:2], operands[2:])
+    return model
+
+
+def test_a_lenient_model_is_finished_with_its_fault() -> None:
+    with pytest.raises(BadDataError, match="do not broadcast"):
+        contradictory(lenient=False).finish()
+    model = contradictory(lenient=True)
+    model.finish()
+    assert "do not broadcast" in str(model.fault)
+
+
+def test_a_lenient_model_need_have_no_fault(add_model: BuildModel) -> None:
+    assert add_model().fault is None
+    model = Model(lenient=True)
+    x, y = model.add_operand(T.TENSOR_FLOAT32, (2,)), model.add_operand(T.TENSOR_FLOAT32, (2,))
+    model.add_operation(OperationType.RELU, [x], [y])
+    model.identify_inputs_and_outputs([x], [y])
+    model.finish()
+    assert model.fault is None
+
+
+def test_control_flow_is_refused_at_once_where_its_models_do_not_fit(add_model: BuildModel) -> None:
+    model = Model()
+    condition, branch = model.add_operand(T.TENSOR_BOOL8, (1,)), model.add_operand(T.MODEL)
+    model.set_operand_value_from_model(branch, add_model())
+    x, y = model.add_operand(T.TENSOR_FLOAT32, (2, 3)), model.add_operand(T.TENSOR_FLOAT32, (2, 3))
+    with pytest.raises(BadDataError, match="then_model's inputs are 2; they must be as many as its own"):
+        model.add_operation(OperationType.IF, [condition, branch, branch, x], [y])
+    model.add_operation(OperationType.IF, [condition, branch, branch, x, x], [y])
+
+
+def test_the_types_that_vendors_had_before_extensions_are_taken() -> None:
+    model = Model()
+    scalar, given, result = model.add_operand(10000), model.add_operand(10001, (4,)), model.add_operand(10001, (4,))
+    model.set_operand_value(scalar, b"anything")
+    model.add_operation(10000, [scalar, given], [result])
+    model.identify_inputs_and_outputs([given], [result])
+    model.finish()
+    for arguments in ((10002,), (10001, (4,), 0.5)):
+        with pytest.raises(BadDataError):
+            Model().add_operand(*arguments)
+    with pytest.raises(BadDataError):
+        only_operand(T.INT32).add_operation(10001, [0], [0])

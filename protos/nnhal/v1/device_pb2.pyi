@@ -207,30 +207,44 @@ class Cache(_message.Message):
     def __init__(self, token: _Optional[bytes] = ..., model_regions: _Optional[_Iterable[str]] = ..., data_regions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PrepareModelRequest(_message.Message):
-    __slots__ = ("model", "preference", "priority", "timeout_ns", "cache")
+    __slots__ = ("model", "preference", "priority", "timeout_ns", "cache", "attributes")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PREFERENCE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_NS_FIELD_NUMBER: _ClassVar[int]
     CACHE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     model: _model_pb2.Model
     preference: Preference
     priority: Priority
     timeout_ns: int
     cache: Cache
-    def __init__(self, model: _Optional[_Union[_model_pb2.Model, _Mapping]] = ..., preference: _Optional[_Union[Preference, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., timeout_ns: _Optional[int] = ..., cache: _Optional[_Union[Cache, _Mapping]] = ...) -> None: ...
+    attributes: _containers.RepeatedCompositeFieldContainer[ExtensionAttribute]
+    def __init__(self, model: _Optional[_Union[_model_pb2.Model, _Mapping]] = ..., preference: _Optional[_Union[Preference, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., timeout_ns: _Optional[int] = ..., cache: _Optional[_Union[Cache, _Mapping]] = ..., attributes: _Optional[_Iterable[_Union[ExtensionAttribute, _Mapping]]] = ...) -> None: ...
+
+class ExtensionAttribute(_message.Message):
+    __slots__ = ("extension", "code", "data")
+    EXTENSION_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    extension: str
+    code: int
+    data: bytes
+    def __init__(self, extension: _Optional[str] = ..., code: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class PrepareModelFromCacheRequest(_message.Message):
-    __slots__ = ("cache", "preference", "priority", "timeout_ns")
+    __slots__ = ("cache", "preference", "priority", "timeout_ns", "attributes")
     CACHE_FIELD_NUMBER: _ClassVar[int]
     PREFERENCE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_NS_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     cache: Cache
     preference: Preference
     priority: Priority
     timeout_ns: int
-    def __init__(self, cache: _Optional[_Union[Cache, _Mapping]] = ..., preference: _Optional[_Union[Preference, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., timeout_ns: _Optional[int] = ...) -> None: ...
+    attributes: _containers.RepeatedCompositeFieldContainer[ExtensionAttribute]
+    def __init__(self, cache: _Optional[_Union[Cache, _Mapping]] = ..., preference: _Optional[_Union[Preference, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., timeout_ns: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[ExtensionAttribute, _Mapping]]] = ...) -> None: ...
 
 class PrepareModelUpdate(_message.Message):
     __slots__ = ("progress", "prepared")
@@ -313,7 +327,7 @@ class Argument(_message.Message):
     def __init__(self, location: _Optional[_Union[_model_pb2.Location, _Mapping]] = ..., memory: _Optional[int] = ..., dimensions: _Optional[_Union[Dimensions, _Mapping]] = ..., room: _Optional[int] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("prepared_model", "inputs", "outputs", "measure_timing", "timeout_ns", "loop_timeout_ns", "trace")
+    __slots__ = ("prepared_model", "inputs", "outputs", "measure_timing", "timeout_ns", "loop_timeout_ns", "trace", "attributes")
     PREPARED_MODEL_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
@@ -321,6 +335,7 @@ class ExecuteRequest(_message.Message):
     TIMEOUT_NS_FIELD_NUMBER: _ClassVar[int]
     LOOP_TIMEOUT_NS_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     prepared_model: int
     inputs: _containers.RepeatedCompositeFieldContainer[Argument]
     outputs: _containers.RepeatedCompositeFieldContainer[Argument]
@@ -328,7 +343,8 @@ class ExecuteRequest(_message.Message):
     timeout_ns: int
     loop_timeout_ns: int
     trace: bool
-    def __init__(self, prepared_model: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., measure_timing: _Optional[bool] = ..., timeout_ns: _Optional[int] = ..., loop_timeout_ns: _Optional[int] = ..., trace: _Optional[bool] = ...) -> None: ...
+    attributes: _containers.RepeatedCompositeFieldContainer[ExtensionAttribute]
+    def __init__(self, prepared_model: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., measure_timing: _Optional[bool] = ..., timeout_ns: _Optional[int] = ..., loop_timeout_ns: _Optional[int] = ..., trace: _Optional[bool] = ..., attributes: _Optional[_Iterable[_Union[ExtensionAttribute, _Mapping]]] = ...) -> None: ...
 
 class Timing(_message.Message):
     __slots__ = ("on_hardware_ns", "in_driver_ns", "energy_nj")
