@@ -21,9 +21,11 @@ from tools.cli import (
     conformance,
     devices,
     diff,
+    exec_,
     explain,
     fetch_models,
     info,
+    libneuralnetworks,
     optimize,
     quantize,
     run,
@@ -99,10 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         fetch_models, devices, info, run, explain, trace, optimize, quantize, accuracy, diff, bench,
-        bundle, serve, conformance, systolic,
+        bundle, serve, libneuralnetworks, exec_, conformance, systolic,
     ):  # fmt: skip
         subparser = command.add_parser(subparsers)
-        if command not in (bench, conformance, explain):  # their reports are too long to print: --json names a file
+        if command not in (bench, conformance, exec_, explain):  # a report too long to print, or nothing to tell
             subparser.add_argument("--json", action="store_true", help="print the result as JSON")
         subparser.set_defaults(execute=command.execute)
     return parser
