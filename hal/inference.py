@@ -7,7 +7,7 @@ from dataclasses import replace
 from hal.errors import BadDataError
 from hal.model import Subgraph
 from hal.operations import DECLARATIONS
-from hal.operations.declaration import UnknownValueError
+from hal.operations.declaration import Arguments, UnknownValueError
 
 
 def with_inferred_dimensions(subgraph: Subgraph) -> Subgraph:
@@ -15,21 +15,22 @@ def with_inferred_dimensions(subgraph: Subgraph) -> Subgraph:
     return inferred(subgraph)[0]
 
 
-def inferred(subgraph: Subgraph) -> tuple[Subgraph, list[bool]]:
-    """As ``with_inferred_dimensions``, and for each operation whether its outputs' dimensions follow."""
+def inferred(subgraph: Subgraph) -> tuple[Subgraph, list[Arguments | None]]:
+    """As ``with_inferred_dimensions``, and each operation's arguments; None where its outputs' dimensions are open."""
     operands = list(subgraph.operands)
-    follows = []
+    found: list[Arguments | None] = []
     for operation in subgraph.operations:
-        follows.append(False)
+        found.append(None)
         declaration = DECLARATIONS.get(operation.type)
         if declaration is None:
             continue
         try:
-            outputs = declaration.infer(declaration.bind([operands[index] for index in operation.inputs]))
+            arguments = declaration.bind([operands[index] for index in operation.inputs])
+            outputs = declaration.infer(arguments)
         except (UnknownValueError, BadDataError):  # the latter, where only an execution's values could be wrong
             continue
-        follows[-1] = True
+        found[-1] = arguments
         for index, dimensions in zip(operation.outputs, outputs):
             if operands[index].dimensions != dimensions:
                 operands[index] = replace(operands[index], dimensions=dimensions)
-    return replace(subgraph, operands=tuple(operands)), follows
+    return replace(subgraph, operands=tuple(operands)), found

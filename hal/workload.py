@@ -16,6 +16,7 @@ from hal.counts.count import RESCALING, Matrix, Shapes, Traffic
 from hal.errors import BadDataError
 from hal.model import Lifetime, Operand, Operation, is_extension
 from hal.operations import DECLARATIONS
+from hal.operations.declaration import Arguments
 from hal.types import OperandType, OperationType
 
 __all__ = ["Matrix", "Workload", "nominal_seconds", "workload"]
@@ -45,9 +46,10 @@ class Workload:
     matrix: Matrix | None = None
 
 
-def workload(operation: Operation, operands: Sequence[Operand]) -> Workload:
+def workload(operation: Operation, operands: Sequence[Operand], arguments: Arguments | None = None) -> Workload:
     """The work of ``operation``, whose inputs and outputs among ``operands`` have known dimensions.
 
+    ``arguments``: the operation's inputs, where they have been bound already.
     IF and WHILE count as one instruction: who walks the subgraphs adds what they take. Raises
     ``UnknownValueError`` where a scalar that the work depends on (a stride) is not a constant, and
     ``BadDataError`` for an extension's operation and for inputs that do not fit each other.
@@ -57,7 +59,8 @@ def workload(operation: Operation, operands: Sequence[Operand]) -> Workload:
     operation_type = OperationType(operation.type)
     inputs = [operands[index] for index in operation.inputs]
     outputs = [operands[index] for index in operation.outputs]
-    arguments = DECLARATIONS[operation_type].bind(inputs, concrete=True)
+    if arguments is None:
+        arguments = DECLARATIONS[operation_type].bind(inputs, concrete=True)
     shapes = Shapes(tuple(each.dimensions for each in inputs), tuple(each.dimensions for each in outputs))
     count = COUNTS[operation_type](arguments, shapes)
     rescaled = sum(_elements(each) for each in outputs if _is_rescaled(inputs, each, summed=count.macs > 0))

@@ -6,13 +6,23 @@ import logging
 import math
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from enum import IntEnum
 from typing import TypeVar
 
 import numpy as np
 
 from hal import model as hal_model
-from hal.device import Attribute, Device, DeviceInfo, PrepareOptions, Progress
+from hal.device import (
+    Attribute,
+    Cache,
+    Device,
+    DeviceInfo,
+    PreparedModel,
+    PrepareOptions,
+    Progress,
+    Support,
+)
 from hal.errors import BadDataError, BadStateError, NnapiError, UnexpectedNullError
 from hal.types import DeviceType, PreferenceCode, Priority
 from runtime import discovery, extensions, telemetry
@@ -21,7 +31,7 @@ from runtime.model import Model
 from runtime.plan import Plan
 from runtime.planner import plan_model
 from runtime.prepared import Preparation, PreparedPlan
-from runtime.remote import PATIENCE
+from runtime.remote import PATIENCE, RemoteDevice
 from runtime.sent import keeping
 from runtime.unexecutable import failing_plan
 from runtime.values import as_seconds
@@ -149,15 +159,9 @@ class Compilation:
         options = PrepareOptions(self._preference, self._priority, self._timeout or None, attributes=self._attributes)
         with telemetry.compiling(self.model, self._devices, options, caching=self._caching is not None) as steps:
             self._builder.verify()
-            fault = self._builder.fault
-            fallbacks = self._fallbacks() if self._fallback and fault is None else []
-            preparation = Preparation(options, self._patience, fallbacks, self._caching, progress or _ignore_progress)
+            fallbacks = self._fallbacks() if self._fallback and self._builder.fault is None else []
             with keeping(self.model):
-                if fault is None:
-                    planned = plan_model(self.model, self._devices, self._preference, required=self._explicit)
-                else:
-                    planned = failing_plan(self.model, fault)
-                self._prepared = PreparedPlan(planned, preparation)
+                self._prepared = self._compiled(options, fallbacks, progress or _ignore_progress)
             self._plan = self._prepared.plan
             steps.extend(self._plan.steps)
 
@@ -186,6 +190,30 @@ class Compilation:
         self._finished = self._closed = True
         if prepared is not None:
             prepared.close()
+
+    def _compiled(self, options: PrepareOptions, fallbacks: Sequence[Device], progress: Progress) -> PreparedPlan:
+        """The model planned and prepared. An only device that has kept it is not asked again what it takes of it."""
+        preparation = Preparation(options, self._patience, fallbacks, self._caching, progress)
+        fault, caching = self._builder.fault, self._caching
+        if fault is not None:
+            return PreparedPlan(failing_plan(self.model, fault), preparation)
+        if caching is None or len(self._devices) != 1:
+            return PreparedPlan(self._planned(None), preparation)
+        (device,) = self._devices
+        patience = (self._patience,) if isinstance(device, RemoteDevice) else ()
+
+        def prepare_from(cache: Cache) -> PreparedModel:
+            return device.prepare_from_cache(cache, options, progress, *patience)
+
+        with closing(caching):
+            supports = caching.revive(device.info, self.model, options, prepare_from)
+            prepared = PreparedPlan(self._planned(supports), preparation)
+            if supports is None:
+                caching.keep_support(device.info, self.model, options, prepared.plan.answers[0].supports)
+            return prepared
+
+    def _planned(self, supports: list[Support] | None) -> Plan:
+        return plan_model(self.model, self._devices, self._preference, required=self._explicit, supports=supports)
 
     def _require_unfinished(self) -> None:
         if self._finished:

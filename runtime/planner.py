@@ -33,15 +33,17 @@ def plan_model(
     preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER,
     *,
     required: bool = False,
+    supports: list[Support] | None = None,
 ) -> Plan:
     """The cheapest way to execute a valid ``model`` on ``devices``: in seconds or, with LOW_POWER, in joules.
 
-    A device that does not answer is passed over or, if ``required``, raises its error. Raises
-    ``BadDataError`` for an operation that no device takes, with the reason of each in its own words;
+    ``supports``: what an only device says of the operations, where that is known; it is not asked then. A
+    device that does not answer is passed over or, if ``required``, raises its error. Raises ``BadDataError``
+    for an operation that no device takes, with the reason of each in its own words;
     ``UnavailableDeviceError`` when there is no device.
     """
     with keeping(model):
-        return _Planner(devices, preference, required=required).plan(model)
+        return _Planner(devices, preference, required=required).plan(model, supports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,10 @@ class _Planner:
         self._candidates: list[_Candidate] = []
         self._passed_over: list[NnapiError] = []
 
-    def plan(self, model: Model) -> Plan:
+    def plan(self, model: Model, known: list[Support] | None) -> Plan:
         supports = []
         with ThreadPoolExecutor(len(self._devices) or 1) as pool:  # drivers start at the same time
-            asked = [pool.submit(self._candidate, device, model) for device in self._devices]
+            asked = [pool.submit(self._candidate, device, model, known) for device in self._devices]
         for future in asked:
             try:
                 candidate, answer = future.result()
@@ -101,9 +103,9 @@ class _Planner:
             raise self._passed_over[0] if self._passed_over else UnavailableDeviceError("there is no device")
         return self._planned(self._study(model, supports))
 
-    def _candidate(self, device: Device, model: Model) -> tuple[_Candidate, list[Support]]:
+    def _candidate(self, device: Device, model: Model, known: list[Support] | None) -> tuple[_Candidate, list[Support]]:
         candidate = _Candidate(device, device.info.name, device.info.type, device.capabilities())
-        return candidate, self._asked(candidate, model)
+        return candidate, self._asked(candidate, model) if known is None else known
 
     def _asked(self, candidate: _Candidate, model: Model) -> list[Support]:
         supports = candidate.device.supported_operations(model, self._preference)

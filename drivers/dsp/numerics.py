@@ -21,10 +21,7 @@ DEQUANTIZE, ...) by tables of 256 entries that are made when the model is prepar
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-
-from drivers.engine.numerics import Numerics, nearest_multiplier
+from drivers.engine.numerics import Numerics, halves_up, nearest_multiplier
 
 FRACTION_BITS = 31
 """Of a multiplier below 1."""
@@ -35,7 +32,7 @@ def multiplier(real: float) -> tuple[int, int]:
 
     The exponent is 0 below 1. From 1 on the mantissa is at least 2^30.
     """
-    mantissa = math.floor(Fraction(real) * 2**FRACTION_BITS + Fraction(1, 2))
+    mantissa = halves_up(min(real, 1.0) * 2**FRACTION_BITS)
     return (mantissa, 0) if mantissa < 2**FRACTION_BITS else nearest_multiplier(real)
 
 

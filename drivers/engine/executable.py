@@ -26,12 +26,14 @@ from drivers.engine.numerics import EXACT, Numerics
 from drivers.engine.program import Compiling, Program
 from drivers.engine.threads import Threads
 from drivers.engine.tuning import Tuner
-from hal.errors import BadDataError, MissedDeadlineTransientError
+from hal.device import Argument
+from hal.errors import BadDataError, MissedDeadlineTransientError, OpFailedError
 from hal.model import Dimensions, Model, Operation, Subgraph, is_fully_specified, is_tensor
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments, UnknownValueError
 from hal.reference import evaluate_operation
 from hal.types import OperandType, OperationType
+from hal.validation import validate_input
 
 Array = NDArray[Any]
 Values = dict[int, Array]
@@ -101,6 +103,31 @@ class Executable:
             index: operand.value for index, operand in enumerate(self._subgraph.operands) if operand.value is not None
         }
         self._inner: dict[int, Executable] = {}
+        self._is_restored_complete = False
+
+    @property
+    def is_one_program(self) -> bool:
+        """Whether the programs that are there are one, which has all operations."""
+        spans = [(first, stage.after) for (first, _), stage in self.stages.items()]
+        return spans == [(0, len(self._subgraph.operations))]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether one program is there and all that any valid request for the model's main subgraph can need."""
+        inputs = [self._subgraph.operands[index] for index in self._subgraph.inputs]
+        return (
+            self._subgraph is self._model.main
+            and self.is_one_program
+            and all(not is_tensor(operand) or is_fully_specified(operand.dimensions) for operand in inputs)
+            and not any(map(self._may_be_left_out, range(len(inputs))))
+        )
+
+    def _may_be_left_out(self, position: int) -> bool:
+        try:
+            validate_input(self._model, position, Argument(None))
+        except BadDataError:
+            return False
+        return True
 
     @property
     def stages(self) -> dict[StageKey, NativeStage]:
@@ -114,10 +141,14 @@ class Executable:
         with self._lock:
             return dict(self._inner)
 
-    def restore(self, stages: Mapping[StageKey, NativeStage]) -> None:
-        """Have these programs, as ``stages`` of an executable of the same model gave them."""
+    def restore(self, stages: Mapping[StageKey, NativeStage], *, complete: bool) -> None:
+        """Have these programs, as ``stages`` of an executable of the same model gave them.
+
+        ``complete``: it was, and the model has lost its weights since: there can't be other programs.
+        """
         with self._lock:
             self._stages.update(stages)
+            self._is_restored_complete = complete
 
     def referenced(self, number: int) -> Executable:
         """The executable of the referenced subgraph of this number, made on first use."""
@@ -237,6 +268,8 @@ class Executable:
             if key in self._stages:
                 self._stages.move_to_end(key)
                 return self._stages[key]
+            if self._is_restored_complete:
+                raise OpFailedError("the prepared model has one program, which is for other dimensions")
             if not is_native(self._subgraph, self._subgraph.operations[first], shapes, self._numerics):
                 return None
             stage = self._lowered(first, shapes, compiling)

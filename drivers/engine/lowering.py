@@ -88,11 +88,20 @@ class Weights:
         """The same constants, to which others can be added."""
         return Weights(self._kept)
 
-    def get(self, key: object, make: Callable[[], Buffer]) -> Buffer:
+    def get(self, key: object, make: Callable[[], Array]) -> Buffer:
         """The constant called ``key``, made on first use."""
         if key not in self._kept:
-            self._kept[key] = make()
+            self._kept[key] = constant(make())
         return self._kept[key]
+
+
+class UnreadWeights(Weights):
+    """Constants of a program that is only built to see whether it can be: nobody shares or reads them."""
+
+    def get(self, key: object, make: Callable[[], Array]) -> Buffer:
+        """See ``Weights``."""
+        array = make()
+        return Buffer(Memory.CONSTANT, array.nbytes, array=array)
 
 
 class Builder:
@@ -168,13 +177,13 @@ class Builder:
         """The inputs at ``positions``, constants all, made one by ``pack``."""
         indices = tuple(self._operation.inputs[position] for position in positions)
 
-        def make() -> Buffer:
+        def make() -> Array:
             operands = [self._subgraph.operands[index] for index in indices]
             given = [(each, each.value) for each in operands if each.value is not None]
-            buffer = constant(np.asarray(pack(*(self.numerics.constant(*each) for each in given))))
+            packed = np.asarray(pack(*(self.numerics.constant(*each) for each in given)))
             for _, value in given:
                 release(value)  # the client's memory has it; what is executed is packed
-            return buffer
+            return packed
 
         buffer = self._weights.get((indices, layout), make)
         assert buffer.array is not None
@@ -249,8 +258,9 @@ class Builder:
     def _resolved(self, index: int) -> Operand:
         """The operand with the dimensions that it has in this program."""
         operand = self._subgraph.operands[index]
-        shape = self.shapes.get(index)
-        return operand if shape is None else replace(operand, dimensions=shape)
+        if index in self._tensors:
+            return replace(operand, dimensions=self._tensors[index].shape)
+        return replace(operand, dimensions=self._given[index][1]) if index in self._given else operand
 
     def _represented(self, argument: object) -> object:
         """An argument with its tensors as lowerings see them."""

@@ -24,6 +24,12 @@ Multiplier = Callable[[float], tuple[int, int]]
 _FLIP = 128
 
 
+def halves_up(number: float) -> int:
+    """floor(``number`` + 1/2), exactly: the sum in floating point may be rounded up to an integer."""
+    whole = math.floor(number)
+    return whole + (number - whole >= 0.5)
+
+
 def nearest_multiplier(real: float) -> tuple[int, int]:
     """``mantissa`` and ``exponent`` with mantissa / 2^31 * 2^exponent nearest to ``real``.
 
@@ -31,7 +37,7 @@ def nearest_multiplier(real: float) -> tuple[int, int]:
     A ``real`` of 2^31 and more takes any integer but 0 out of int32: all of them become the same.
     """
     fraction, exponent = math.frexp(real)
-    mantissa = math.floor(fraction * 2**31 + 0.5)
+    mantissa = halves_up(fraction * 2**31)
     if mantissa == 2**31:
         mantissa, exponent = 2**30, exponent + 1
     if exponent < -31:
@@ -73,6 +79,12 @@ class Numerics:
 
     def constant(self, tensor: Operand | TensorSpec, value: Array) -> Array:
         """``value``, of the tensor's type, as it is inside a program."""
+        if any(value.strides) or not value.size:
+            return self._converted(tensor, value)
+        one = value[(slice(1),) * value.ndim]  # stands for all: where nobody reads weights, they take no memory
+        return np.broadcast_to(self._converted(tensor, one), value.shape)
+
+    def _converted(self, tensor: Operand | TensorSpec, value: Array) -> Array:
         if tensor.type is OperandType.TENSOR_QUANT8_ASYMM:
             return (value ^ np.uint8(_FLIP)).view(np.int8)
         if tensor.type is OperandType.TENSOR_BOOL8:

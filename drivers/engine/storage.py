@@ -1,24 +1,26 @@
 """Prepared models in files: an executable's programs, so that another process need not lower the model.
 
-A file is a line that says what it is, the SHA-256 of everything after that, the length of a header in
-JSON, the header, and data. The header says what the file is good for (``Identity``) and holds the
-tables: of each program the memories, the commands and their arguments. The data are the constants as
-kernels want them, and the model itself as a message: requests are checked against it, and operations
-that had no program yet (unknown dimensions) or never have one (references, control flow) come from it.
-Machine code is not in the file; ``native`` keeps it, for all models.
+A file is a line that says what it is, the SHA-256 of the header, the length of the header, the header in
+JSON, and data. The header says what the file is good for (``Identity``), the size and the CRC-32 of the
+data, and holds the tables: of each program the memories, the commands and their arguments. The data are the
+constants as kernels want them, and the model itself as a message: requests are checked against it, and
+operations that had no program yet (unknown dimensions) or never have one (references, control flow) come
+from it. Its weights are left out where nothing can need them any more, because one program is all that
+there is to execute. Machine code is not in the file; ``native`` keeps it, for all models.
 
-The digest is there to notice damage. It does not stop a forger, who as a user with these files can do
+Digest and CRC are there to notice damage. They do not stop a forger, who as a user with these files can do
 what the driver can.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,18 +32,22 @@ from drivers.engine.abi import ArraySpec
 from drivers.engine.executable import Executable, NativeStage, StageKey
 from drivers.engine.numerics import Numerics
 from drivers.engine.program import Buffer, Command, Compiling, Memory, Program, Tensor
+from drivers.engine.support import is_weight
 from drivers.engine.threads import Threads
 from hal.device import Bytes, Cache
 from hal.errors import BadDataError
 from hal.memory import ALIGNMENT, aligned
 from hal.model import Location, Model
-from hal.wire import model_from_wire, model_to_wire
+from hal.wire import location_to_wire, model_from_wire, model_to_wire
 from protos.nnhal.v1 import model_pb2
 
-_MAGIC = b"nnhal prepared model, format 1\n"
+_MAGIC = b"nnhal prepared model, format 2\n"
 _DIGEST = hashlib.sha256().digest_size
 _LENGTH = 8
 """Bytes of the header's length, little-endian."""
+
+_LEFT_OUT = "left out"
+"""The region of constants that are not in the file."""
 
 _FRONT = len(_MAGIC) + _DIGEST + _LENGTH
 
@@ -75,25 +81,21 @@ def save(cache: Cache, identity: Identity, model: Model, executable: Executable)
     """Keep a prepared model in the cache's first model file, which is left empty where that can't be."""
     file = cache.model_files[0]
     data = _Data()
-
-    def place(constant: Bytes, location: Location | None) -> Location:
-        return Location("", *data.add(constant))
-
-    message = model_to_wire(model, place).SerializeToString()
+    complete = executable.is_complete
+    message = _model_to_message(model, data, weights=not complete).SerializeToString()
     tables = {
         "facts": identity.facts(cache.token),
         "model": data.add(np.frombuffer(message, np.uint8)),
         "executable": _executable_to_tables(executable, data),
+        "complete": complete,
+        "crc": functools.reduce(lambda crc, part: zlib.crc32(part, crc), data.parts, 0),
     }
     header = json.dumps(tables).encode()
     header += b" " * (-(_FRONT + len(header)) % ALIGNMENT)
-    parts = [len(header).to_bytes(_LENGTH, "little"), header, *data.parts]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
+    parts = [_MAGIC, hashlib.sha256(header).digest(), len(header).to_bytes(_LENGTH, "little"), header, *data.parts]
     try:
         file.truncate(0)
-        for part in (_MAGIC, digest.digest(), *parts):
+        for part in parts:
             file.write(part)
         file.flush()
     except OSError as error:
@@ -111,26 +113,53 @@ def load(
     """
     content = _content(cache.model_files[0])
     header_end = _FRONT + int.from_bytes(content[_FRONT - _LENGTH : _FRONT].tobytes(), "little")
-    tables = json.loads(content[_FRONT:header_end].tobytes())
+    header, data = content[_FRONT:header_end].tobytes(), content[header_end:]
+    if hashlib.sha256(header).digest() != content[len(_MAGIC) : len(_MAGIC) + _DIGEST].tobytes():
+        raise BadDataError("the cache file is damaged: its header has another digest")
+    tables = json.loads(header)
     for what, wanted in identity.facts(cache.token).items():
         if tables["facts"].get(what) != wanted:
             raise BadDataError(f"the cache file is of another {what}; the model must be prepared again")
-    data = content[header_end:]
+    if zlib.crc32(data.data) != tables["crc"]:
+        raise BadDataError("the cache file is damaged: its data has another CRC")
 
     def resolve(location: Location) -> Bytes:
+        if location.region == _LEFT_OUT:
+            return np.zeros(location.length, np.uint8)  # takes no memory until it is read, which nobody does
         return data[location.offset : location.offset + location.length]
 
     offset, size = tables["model"]
-    message = model_pb2.Model()
-    message.ParseFromString(data[offset : offset + size].tobytes())
-    model = model_from_wire(message, resolve)
+    message = model_pb2.Model.FromString(data[offset : offset + size].tobytes())
+    model = model_from_wire(message, resolve, in_place=True)
     executable = Executable(model, threads, numerics)
-    _restore(executable, tables["executable"], data, compiling)
+    _restore(executable, tables["executable"], data, compiling, complete=tables["complete"])
     return model, executable
 
 
+def _model_to_message(model: Model, data: _Data, *, weights: bool) -> model_pb2.Model:
+    """The message for a model whose large constants go into ``data``, but its weights only if they are wanted."""
+
+    def place(constant: Bytes, location: Location | None) -> Location:
+        return Location("", *data.add(constant))
+
+    if weights:
+        return model_to_wire(model, place)
+    sizes = {
+        index: operand.value.nbytes
+        for index, operand in enumerate(model.main.operands)
+        if operand.value is not None and is_weight(operand)
+    }
+    operands = [
+        replace(operand, value=None) if index in sizes else operand for index, operand in enumerate(model.main.operands)
+    ]
+    message = model_to_wire(replace(model, main=replace(model.main, operands=tuple(operands))), place)
+    for index, size in sizes.items():
+        message.main.operands[index].location.CopyFrom(location_to_wire(Location(_LEFT_OUT, 0, size)))
+    return message
+
+
 def _content(file: BinaryIO) -> Bytes:
-    """A file's bytes, from an address that kernels may take for an array's, once they have proved sound."""
+    """A file's bytes, at an address that kernels may take for an array's."""
     file.seek(0, 2)
     size = file.tell()
     file.seek(0)
@@ -141,9 +170,6 @@ def _content(file: BinaryIO) -> Bytes:
         raise BadDataError("the cache file is empty or cut short")
     if content[: len(_MAGIC)].tobytes() != _MAGIC:
         raise BadDataError("the cache file is not one of nnhal's engine, or of another format")
-    covered = content[len(_MAGIC) + _DIGEST :]
-    if hashlib.sha256(covered.data).digest() != content[len(_MAGIC) : len(_MAGIC) + _DIGEST].tobytes():
-        raise BadDataError("the cache file is damaged: its digest is another one")
     content.flags.writeable = False
     return content
 
@@ -211,11 +237,14 @@ def _buffer_to_table(buffer: Buffer, data: _Data) -> list[Any]:
     return table
 
 
-def _restore(executable: Executable, tables: dict[str, Any], data: Bytes, compiling: Compiling) -> None:
+def _restore(
+    executable: Executable, tables: dict[str, Any], data: Bytes, compiling: Compiling, *, complete: bool
+) -> None:
     constants: dict[object, Buffer] = {}
-    executable.restore(dict(_stage(table, data, constants, compiling) for table in tables["stages"]))
+    stages = dict(_stage(table, data, constants, compiling) for table in tables["stages"])
+    executable.restore(stages, complete=complete)
     for number, inner in tables["inner"]:
-        _restore(executable.referenced(number), inner, data, compiling)
+        _restore(executable.referenced(number), inner, data, compiling, complete=complete)
 
 
 def _stage(
@@ -261,7 +290,7 @@ def _shapes(table: Sequence[Any]) -> dict[int, tuple[int, ...]]:
     return {index: tuple(shape) for index, shape in table}
 
 
-@cache
+@functools.cache
 def _sources() -> str:
     """The digest of everything that lowers a model."""
     folders = [Path(__file__).parents[1], Path(__file__).parents[2] / "hal"]

@@ -6,15 +6,38 @@ For devices that have no processor to leave an operation to: what they take must
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from drivers.engine.lowering import LOWERINGS, ON_REFERENCE, Builder, NoLoweringError, Weights
+import numpy as np
+
+from drivers.engine.lowering import LOWERINGS, ON_REFERENCE, Builder, NoLoweringError, UnreadWeights
 from drivers.engine.numerics import Numerics
 from drivers.engine.tuning import Tuner
 from hal.errors import BadDataError
-from hal.model import Dimensions, Lifetime, Model, Operation, Subgraph, is_fully_specified, is_tensor
+from hal.model import Dimensions, Lifetime, Model, Operand, Operation, Subgraph, is_fully_specified, is_tensor
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import UnknownValueError, type_name
 from hal.types import OperandType, OperationType
+from hal.wire import INLINE_LIMIT
+
+_WEIGHTS = frozenset(
+    {
+        OperandType.TENSOR_FLOAT32,
+        OperandType.TENSOR_FLOAT16,
+        OperandType.TENSOR_QUANT8_ASYMM,
+        OperandType.TENSOR_QUANT8_ASYMM_SIGNED,
+        OperandType.TENSOR_QUANT8_SYMM,
+        OperandType.TENSOR_QUANT8_SYMM_PER_CHANNEL,
+    }
+)
+
+
+def is_weight(operand: Operand) -> bool:
+    """Whether the operand is a constant that is only computed with, and large.
+
+    Neither dimensions nor whether an operation can be lowered depend on its value, as they do on integers.
+    """
+    return operand.type in _WEIGHTS and operand.value is not None and operand.value.nbytes > INLINE_LIMIT
 
 
 def refusals(model: Model, numerics: Numerics, own: Sequence[str] = ()) -> list[str]:
@@ -22,9 +45,9 @@ def refusals(model: Model, numerics: Numerics, own: Sequence[str] = ()) -> list[
 
     A reason is a sentence about "it", the operation, that says what would be taken. ``own``: reasons that
     the device has itself, by operation; where there is one, the engine need not lower the operation to
-    find another.
+    find another. Weights are not read.
     """
-    subgraph = model.main
+    subgraph = replace(model.main, operands=tuple(map(_without_content, model.main.operands)))
     shapes = {
         index: operand.dimensions
         for index, operand in enumerate(subgraph.operands)
@@ -37,6 +60,13 @@ def refusals(model: Model, numerics: Numerics, own: Sequence[str] = ()) -> list[
     ]
 
 
+def _without_content(operand: Operand) -> Operand:
+    """The operand; of a weight, one whose value is zeros that take no memory."""
+    if operand.value is None or not is_weight(operand):
+        return operand
+    return replace(operand, value=np.broadcast_to(np.zeros((), operand.value.dtype), operand.value.shape))
+
+
 def _refusal(subgraph: Subgraph, operation: Operation, shapes: dict[int, Dimensions], numerics: Numerics) -> str:
     """Why ``operation`` can't be lowered; the dimensions of its outputs, where they follow, go into ``shapes``."""
     if operation.type not in DECLARATIONS:
@@ -45,7 +75,7 @@ def _refusal(subgraph: Subgraph, operation: Operation, shapes: dict[int, Dimensi
     if reason:
         return reason
     given = {index: shapes[index] for index in operation.inputs if index in shapes}
-    builder = Builder(subgraph, given, (), Weights(), numerics, Tuner())
+    builder = Builder(subgraph, given, (), UnreadWeights(), numerics, Tuner())
     try:
         builder.lower(operation)
     except NoLoweringError as error:

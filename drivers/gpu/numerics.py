@@ -73,12 +73,12 @@ class HalfNumerics(Numerics):
         value = None if spec.value is None else self.constant(spec, spec.value)
         return replace(spec, type=OperandType.TENSOR_FLOAT32, scale=0.0, zero_point=0, per_channel=None, value=value)
 
-    def constant(self, tensor: Operand | TensorSpec, value: Array) -> Array:
+    def _converted(self, tensor: Operand | TensorSpec, value: Array) -> Array:
         """The numbers of a floating or quantised tensor, as float16 holds them."""
         if tensor.type is OperandType.TENSOR_FLOAT32:
             return _in_float16(value)
         if tensor.type not in QUANTIZED:
-            return super().constant(tensor, value)
+            return super()._converted(tensor, value)
         scales: float | Array = tensor.scale
         if tensor.per_channel is not None:
             shape = [1] * value.ndim

@@ -21,9 +21,8 @@ tables of 256 entries that are made when the model is prepared.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
-from drivers.engine.numerics import Numerics
+from drivers.engine.numerics import Numerics, halves_up
 
 MANTISSA_BITS = 16
 LARGEST_SHIFT, SMALLEST_SHIFT = 31, -15
@@ -33,7 +32,7 @@ def mantissa_and_shift(real: float) -> tuple[int, int]:
     """``m`` and ``s`` with m / 2^s nearest to ``real``, which is at least 0; the largest there is for a larger one."""
     _, exponent = math.frexp(real)
     shift = min(MANTISSA_BITS - exponent, LARGEST_SHIFT)
-    mantissa = math.floor(Fraction(real) * Fraction(2) ** shift + Fraction(1, 2))
+    mantissa = halves_up(math.ldexp(real, shift))
     if mantissa == 2**MANTISSA_BITS:
         mantissa, shift = mantissa // 2, shift - 1
     return (mantissa, shift) if shift >= SMALLEST_SHIFT else (2**MANTISSA_BITS - 1, SMALLEST_SHIFT)

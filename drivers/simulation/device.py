@@ -151,19 +151,21 @@ class SimulatedDevice(Device):
         )
 
     def _refusals(self, model: Model) -> list[str]:
-        by_rule = [self._rule(model, operation) for operation in model.main.operations]
-        if self._reference_operations:
-            return by_rule
-        return refusals(model, self.numerics, by_rule)
+        by_rule = self._refusals_by_rule(model)
+        return by_rule if self._reference_operations else refusals(model, self.numerics, by_rule)
+
+    def _refusals_by_rule(self, model: Model) -> list[str]:
+        return [self._rule(model, operation) for operation in model.main.operations]
 
     def prepare_model(self, model: Model, options: PrepareOptions, progress: Progress) -> PreparedModel:
         """Lower the model, and estimate what an execution takes, as far as its inputs' dimensions are known."""
-        for index, refusal in enumerate(self._refusals(replace(model, main=with_inferred_dimensions(model.main)))):
-            if refusal:
-                name = _operation_name(model.main.operations[index].type)
-                raise BadDataError(f"the device does not take operation {index} ({name}): {refusal}", operation=index)
+        found = _graph(model)
+        inferred = replace(model, main=with_inferred_dimensions(model.main) if found is None else found.subgraph)
+        _require_taken(model, self._refusals_by_rule(inferred))
         executable = Executable(model, self.threads, self.numerics)
-        prepared = SimulatedPreparedModel(self, model, executable, options, progress)
+        prepared = SimulatedPreparedModel(self, model, found, executable, options, progress)
+        if not executable.is_one_program:  # for the engine to say why, if it can't be
+            _require_taken(model, self._refusals(inferred))
         if options.cache is not None:
             storage.save(options.cache, self._identity, model, executable)
         return prepared
@@ -174,7 +176,7 @@ class SimulatedDevice(Device):
             raise BadDataError("the device refuses the cache (a fault that was set)")
         compiling = _compiling(progress)
         model, executable = storage.load(cache, self._identity, self.threads, self.numerics, compiling)
-        return SimulatedPreparedModel(self, model, executable, options, progress)
+        return SimulatedPreparedModel(self, model, _graph(model), executable, options, progress)
 
     @property
     def _identity(self) -> storage.Identity:
@@ -182,12 +184,13 @@ class SimulatedDevice(Device):
 
 
 class SimulatedPreparedModel(PreparedModel):
-    """A model on a simulated device."""
+    """A model on a simulated device. ``found``: its graph, where its inputs' dimensions tell what there is to do."""
 
     def __init__(
         self,
         device: SimulatedDevice,
         model: Model,
+        found: Graph | None,
         executable: Executable,
         options: PrepareOptions,
         progress: Progress,
@@ -200,11 +203,9 @@ class SimulatedPreparedModel(PreparedModel):
         self._outputs = [model.main.operands[index] for index in model.main.outputs]
         self._executable = executable
         self._recorded: dict[object, Workload] = {}
-        self._graph: Graph | None = None
-        shapes = [operand.dimensions for operand in self._inputs]
-        if all(not is_tensor(operand) or is_fully_specified(operand.dimensions) for operand in self._inputs):
-            self._graph = graph(model.main, shapes)
-            self._executable.prepare(shapes, _compiling(progress))
+        self._graph = found
+        if _has_known_inputs(model):
+            self._executable.prepare([operand.dimensions for operand in self._inputs], _compiling(progress))
         self._estimate = functools.cache(self._static_estimate)
         self._preferred = None if self._graph is None else device.governor.preferred(self._preference, self._estimate)
 
@@ -316,6 +317,26 @@ class SimulatedPreparedModel(PreparedModel):
 
     def close(self) -> None:
         """Nothing to give back but memory, which goes with the object."""
+
+
+def _has_known_inputs(model: Model) -> bool:
+    inputs = [model.main.operands[index] for index in model.main.inputs]
+    return all(not is_tensor(operand) or is_fully_specified(operand.dimensions) for operand in inputs)
+
+
+def _graph(model: Model) -> Graph | None:
+    """The model's graph; None where the model does not tell all dimensions."""
+    if not _has_known_inputs(model):
+        return None
+    return graph(model.main, [model.main.operands[index].dimensions for index in model.main.inputs])
+
+
+def _require_taken(model: Model, refusals: Sequence[str]) -> None:
+    """``BadDataError`` for the first operation for which there is a refusal."""
+    for index, refusal in enumerate(refusals):
+        if refusal:
+            name = _operation_name(model.main.operations[index].type)
+            raise BadDataError(f"the device does not take operation {index} ({name}): {refusal}", operation=index)
 
 
 def _compiling(progress: Progress) -> Compiling:

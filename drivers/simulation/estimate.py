@@ -95,14 +95,14 @@ def works(subgraph: Subgraph, shapes: Sequence[Dimensions]) -> tuple[Subgraph, l
     operands = list(subgraph.operands)
     for index, dimensions in zip(subgraph.inputs, shapes):
         operands[index] = replace(operands[index], dimensions=dimensions)
-    known, follows = inferred(replace(subgraph, operands=tuple(operands)))
+    known, bound = inferred(replace(subgraph, operands=tuple(operands)))
     found: list[Workload | None] = []
-    for operation, follow in zip(known.operations, follows):
+    for operation, arguments in zip(known.operations, bound):
         found.append(None)
-        if follow and operation.type not in CONTROL_FLOW:
+        if arguments is not None and operation.type not in CONTROL_FLOW:
             # What raises has dimensions that will not fit; executing says so.
             with suppress(UnknownValueError, BadDataError):
-                found[-1] = workload(operation, known.operands)
+                found[-1] = workload(operation, known.operands, arguments)
     return known, found
 
 

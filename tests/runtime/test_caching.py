@@ -14,17 +14,19 @@ import numpy as np
 import pytest
 
 from hal.device import Cache
-from hal.errors import BadDataError, BadStateError, UnexpectedNullError
+from hal.errors import BadDataError, BadStateError, OpFailedError, UnexpectedNullError
 from hal.faults import Fault, FaultKind
 from hal.types import OperandType, OperationType, PreferenceCode, Priority
 from runtime import discovery
 from runtime.compilation import Compilation
 from runtime.execution import Execution
 from runtime.model import Model
-from runtime.remote import RemoteDevice
+from runtime.remote import RemoteDevice, RemotePreparedModel
 from runtime.simulator import Simulator
+from tests.runtime.test_control_flow_steps import branch, choice
 
 TOKEN = bytes(range(32))
+NAMES = [f"{TOKEN.hex()}-cpu-0.{end}" for end in ("0", "support")]
 A = np.array([[1, -2, 3, 4]], np.float32)
 
 
@@ -65,16 +67,17 @@ def compiled(directory: Path, cpu: Any, bias: float = 0.5, **settings: Any) -> C
 
 
 class Prepared:
-    """Counts how models get prepared."""
+    """Counts how models get prepared, and how often a device is asked what it takes."""
 
     def __init__(self) -> None:
-        self.anew, self.again = 0, 0
+        self.anew, self.again, self.asked = 0, 0, 0
 
 
 @pytest.fixture
 def prepared(monkeypatch: pytest.MonkeyPatch) -> Prepared:
     counts = Prepared()
     anew, again = RemoteDevice.prepare_model, RemoteDevice.prepare_from_cache
+    asked = RemoteDevice.supported_operations
 
     def count_anew(*arguments: Any) -> Any:
         counts.anew += 1
@@ -85,6 +88,11 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> Prepared:
         counts.again += 1
         return result
 
+    def count_asked(*arguments: Any) -> Any:
+        counts.asked += 1
+        return asked(*arguments)
+
+    monkeypatch.setattr(RemoteDevice, "supported_operations", count_asked)
     monkeypatch.setattr(RemoteDevice, "prepare_model", count_anew)
     monkeypatch.setattr(RemoteDevice, "prepare_from_cache", count_again)
     return counts
@@ -97,11 +105,43 @@ def files(directory: Path) -> dict[str, bytes]:
 def test_the_second_time_nothing_is_prepared_anew(tmp_path: Path, cpu: Any, prepared: Prepared) -> None:
     compiled(tmp_path, cpu)
     kept = files(tmp_path)
-    assert len(kept) == 1
-    assert next(iter(kept)).startswith(f"{TOKEN.hex()}-cpu-")
+    assert sorted(kept) == NAMES
     compiled(tmp_path, cpu)
     assert (prepared.anew, prepared.again) == (1, 1)
     assert files(tmp_path) == kept
+
+
+def test_a_device_that_takes_its_files_is_not_asked_again(tmp_path: Path, cpu: Any, prepared: Prepared) -> None:
+    asked = compiled(tmp_path, cpu).plan
+    kept = compiled(tmp_path, cpu).plan
+    assert prepared.asked == 1
+    assert (kept.answers, kept.steps, kept.cost) == (asked.answers, asked.steps, asked.cost)
+
+
+def test_what_is_revived_and_not_needed_is_given_back(
+    tmp_path: Path, cpu: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled(tmp_path, cpu)
+    closed = []
+
+    def unplanned(*arguments: Any, **others: Any) -> None:
+        raise OpFailedError("the plan fails")
+
+    monkeypatch.setattr("runtime.compilation.plan_model", unplanned)
+    monkeypatch.setattr(RemotePreparedModel, "close", lambda prepared: closed.append(prepared))
+    with pytest.raises(OpFailedError, match="the plan fails"):
+        compiled(tmp_path, cpu)
+    assert len(closed) == 1
+
+
+def test_a_device_is_asked_again_about_control_flow(tmp_path: Path, cpu: Any, prepared: Prepared) -> None:
+    """What its branches cost is asked apart."""
+    for _ in range(2):
+        compilation = Compilation(choice(branch(OperationType.NEG), branch(OperationType.ABS)), [cpu])
+        compilation.set_caching(tmp_path, TOKEN)
+        compilation.finish()
+    assert prepared.asked == 2 * 3
+    assert (prepared.anew, prepared.again) == (1, 1)
 
 
 PROGRAM = """
@@ -123,13 +163,14 @@ def test_another_process_prepares_from_it(tmp_path: Path, cpu: Any) -> None:
     assert done.stdout.strip() == "from cache", done.stderr
 
 
+@pytest.mark.parametrize("name", NAMES, ids=["the device's", "what it takes"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "swapped"])
-def test_damaged_files_are_replaced(tmp_path: Path, cpu: Any, prepared: Prepared, damage: str) -> None:
+def test_damaged_files_are_replaced(tmp_path: Path, cpu: Any, prepared: Prepared, damage: str, name: str) -> None:
     compiled(tmp_path, cpu)
-    (name, good), *_ = files(tmp_path).items()
-    path = tmp_path / name
+    kept = files(tmp_path)
+    good, path = kept[name], tmp_path / name
     if damage == "flipped":
-        path.write_bytes(good[:-100] + bytes([good[-100] ^ 4]) + good[-99:])
+        path.write_bytes(good[:-10] + bytes([good[-10] ^ 4]) + good[-9:])
     elif damage == "cut":
         path.write_bytes(good[:-1])
     elif damage == "empty":
@@ -137,12 +178,13 @@ def test_damaged_files_are_replaced(tmp_path: Path, cpu: Any, prepared: Prepared
     else:
         (tmp_path / "other").mkdir()
         compiled(tmp_path / "other", cpu, token=bytes(32))
-        shutil.copy(next((tmp_path / "other").iterdir()), path)
+        shutil.copy(tmp_path / "other" / name.replace(TOKEN.hex(), bytes(32).hex()), path)
         shutil.rmtree(tmp_path / "other")
-    prepared.anew = prepared.again = 0
+    prepared.anew = prepared.again = prepared.asked = 0
     compiled(tmp_path, cpu)
-    assert (prepared.anew, prepared.again) == (1, 0)
-    assert files(tmp_path) == {name: good}
+    assert (prepared.anew, prepared.again) == ((1, 0) if name == NAMES[0] else (0, 1))
+    assert prepared.asked == 1
+    assert files(tmp_path) == kept
 
 
 def test_what_was_kept_for_something_else_is_not_used(tmp_path: Path, cpu: Any, prepared: Prepared) -> None:
@@ -153,9 +195,9 @@ def test_what_was_kept_for_something_else_is_not_used(tmp_path: Path, cpu: Any, 
     compiled(tmp_path, cpu, bias=1.5, preference=PreferenceCode.LOW_POWER)
     compiled(tmp_path, cpu, bias=1.5, priority=Priority.HIGH)
     assert (prepared.anew, prepared.again) == (4, 1)
-    assert len(files(tmp_path)) == 1
+    assert sorted(files(tmp_path)) == NAMES
     compiled(tmp_path, cpu, token=bytes(32))
-    assert len(files(tmp_path)) == 2
+    assert len(files(tmp_path)) == 2 * len(NAMES)
 
 
 @pytest.fixture
@@ -187,7 +229,7 @@ def test_many_at_once(tmp_path: Path, cpu: Any, prepared: Prepared) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert len(files(tmp_path)) == 1, "partial files are left"
+    assert sorted(files(tmp_path)) == NAMES, "partial files are left"
     assert prepared.again > 0
 
 

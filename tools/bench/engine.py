@@ -14,6 +14,7 @@ from drivers.engine.program import Program
 from drivers.engine.threads import Threads
 from drivers.sdk.registry import load_device
 from drivers.simulation.device import SimulatedDevice, SimulatedPreparedModel
+from drivers.simulation.estimate import graph
 from hal.device import Argument, PrepareOptions, Request
 from hal.model import Model
 from hal.operand_rules import value_size
@@ -50,8 +51,10 @@ def idle_execution(model: Model, device: str, inputs: Sequence[Array], threads: 
         frame.bind(arguments)
         return _timed(lambda: pool.run(frame.job), (idle, arguments))
     empty = Executable(model, pool, driver.numerics)
-    empty.restore({key: replace(stage, program=idle) for key, stage in executable.stages.items()})
-    prepared = SimulatedPreparedModel(driver, model, empty, PrepareOptions(), lambda activity, done, total: None)
+    stages = {key: replace(stage, program=idle) for key, stage in executable.stages.items()}
+    empty.restore(stages, complete=False)
+    work = graph(model.main, [each.shape for each in inputs])
+    prepared = SimulatedPreparedModel(driver, model, work, empty, PrepareOptions(), lambda activity, done, total: None)
     request = Request([Argument(_bytes(each)) for each in inputs], [Argument(each) for each in outputs])
     return _timed(lambda: prepared.execute(request), request)
 

@@ -1,19 +1,57 @@
 """What a device's arithmetic changes in programs: the multiplier of every integer scaling."""
 
 from dataclasses import replace
+from fractions import Fraction
+from math import floor
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from drivers import kernels  # noqa: F401 -- registers the lowerings
 from drivers.engine.executable import Executable, Limits
-from drivers.engine.numerics import EXACT, Numerics, nearest_multiplier
+from drivers.engine.numerics import EXACT, Numerics, halves_up, nearest_multiplier
 from drivers.engine.threads import Threads
+from drivers.gpu.numerics import HALF
+from hal.model import Operand, PerChannelQuantization
 from hal.types import OperandType, OperationType
 from tests.hal.operations.calls import stored
 from tests.models import model_of
 
 INT8, INT32 = OperandType.TENSOR_QUANT8_ASYMM_SIGNED, OperandType.TENSOR_INT32
+
+
+@given(st.floats(0, 2.0**52))
+@example(0.5 - 2.0**-54)  # 1/2 more is 1 in floating point
+def test_halves_are_rounded_up_exactly(number):
+    assert halves_up(number) == floor(Fraction(number) + Fraction(1, 2))
+
+
+@pytest.mark.parametrize("numerics", [EXACT, HALF], ids=["exact", "half"])
+@pytest.mark.parametrize(
+    "data_type",
+    [
+        OperandType.TENSOR_FLOAT32,
+        OperandType.TENSOR_FLOAT16,
+        OperandType.TENSOR_QUANT8_ASYMM,
+        OperandType.TENSOR_QUANT8_ASYMM_SIGNED,
+        OperandType.TENSOR_QUANT8_SYMM_PER_CHANNEL,
+        OperandType.TENSOR_INT32,
+        OperandType.TENSOR_BOOL8,
+    ],
+    ids=lambda data_type: data_type.name,
+)
+def test_one_number_for_all_elements_is_inside_what_all_of_them_are(data_type, numerics):
+    channels = PerChannelQuantization(2, (0.5, 0.25)) if "CHANNEL" in data_type.name else None
+    operand = Operand(data_type, (3, 1, 2), 0.5 if data_type.has_scale else 0.0, per_channel=channels)
+    spread = np.broadcast_to(np.ones((), data_type.dtype), operand.dimensions)
+    for each in (spread, np.ascontiguousarray(spread)[:0]):
+        operand = replace(operand, dimensions=each.shape, value=each)
+        dense = numerics.constant(operand, np.array(each, order="C"))
+        inside = numerics.constant(operand, each)
+        assert inside.dtype == dense.dtype
+        np.testing.assert_array_equal(inside, dense)
 
 
 def results(model, inputs, numerics):

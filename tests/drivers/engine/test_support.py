@@ -1,17 +1,26 @@
 """Which operations can be part of a program, and the reasons for the others."""
 
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from drivers.dsp.numerics import DSP
+from drivers.engine.executable import Executable
 from drivers.engine.numerics import EXACT
 from drivers.engine.support import refusals
+from drivers.engine.threads import Threads
+from drivers.gpu.numerics import HALF
+from drivers.npu.numerics import NPU
+from hal.inference import with_inferred_dimensions
 from hal.model import Lifetime, Model, Operand, Operation, Subgraph
 from hal.types import OperandType, OperationType
 from tests.control_flow import choice
 from tests.hal.operations.calls import stored
 from tests.models import model_of
 from tests.support import constant
+from tools.conformance.generated.operations import operation_case, subjects
 
 FLOAT, INT32 = OperandType.TENSOR_FLOAT32, OperandType.TENSOR_INT32
 X = stored(np.zeros((2, 3)), FLOAT)
@@ -25,6 +34,23 @@ def refusal(operation_type, *arguments, to):
 
 def test_what_has_a_kernel_is_taken():
     assert refusal(OperationType.ADD, X, X, 0, to=X) == ""
+
+
+@pytest.mark.parametrize("numerics", [EXACT, HALF, DSP, NPU], ids=["cpu", "gpu", "dsp", "npu"])
+def test_what_is_taken_without_reading_weights_becomes_one_program(numerics, monkeypatch):
+    threads = Threads(1)
+    monkeypatch.setattr("drivers.engine.program.native.link", lambda units, compiling: defaultdict(int))  # nothing runs
+    taken = 0
+    for subject in subjects():
+        for seed in range(3):
+            model = operation_case(subject, seed).model
+            main = with_inferred_dimensions(model.main)
+            if not any(refusals(replace(model, main=main), numerics)):
+                executable = Executable(model, threads, numerics)
+                executable.prepare([main.operands[index].dimensions for index in main.inputs], lambda done, total: None)
+                assert executable.is_one_program, subject
+                taken += 1
+    assert taken > 300
 
 
 def test_what_has_none_says_why():
