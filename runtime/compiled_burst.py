@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -14,12 +15,16 @@ from runtime.bursts import Bursts
 from runtime.closing import Closing
 from runtime.compiled import ArgumentSpec, CompiledModel
 from runtime.execution import DEFAULT_LOOP_TIMEOUT
-from runtime.remote_burst import RemoteBurst
+from runtime.lending import Outputs
+from runtime.remote_burst import KEPT, RemoteBurst
 from runtime.report import ExecutionReport
 from runtime.rooms import Stage
 from runtime.running import Running
 from runtime.telemetry import Mode
 from runtime.values import Array, Value
+
+_LENT = KEPT - 1
+"""Runs whose outputs the application may hold before those of further ones are copied."""
 
 
 class CompiledBurst(Closing):
@@ -27,6 +32,10 @@ class CompiledBurst(Closing):
 
     Where one driver has the whole model and all dimensions of its outputs are known, runs with the same
     dimensions of inputs go through the same shared memory and no message is made for them.
+
+    Their outputs are where the device has written them, not copied, and stay as they are for as long as the
+    application holds them or any view of them; a process that it forks shares them. Who holds those of 4 runs
+    gets copies from further ones.
     """
 
     def __init__(self, compiled: CompiledModel) -> None:
@@ -44,7 +53,7 @@ class CompiledBurst(Closing):
             if standing is not None and not telemetry.wanted():
                 _ = self._compiled.compilation.prepared  # raises when it is closed
                 try:
-                    outputs = standing.run(inputs)
+                    outputs = standing.run(inputs, self._rehearse)
                 except NnapiError as error:
                     self._standing = None
                     bursts.has_failed(standing.prepared, error)
@@ -92,6 +101,15 @@ class CompiledBurst(Closing):
         """End the burst. May be called again."""
         self._burst.close()
 
+    def _rehearse(self) -> None:
+        """Go through what the next run begins with, as far as that changes nothing now."""
+        standing = self._standing
+        if standing is not None and not telemetry.wanted():
+            standing.free()
+        with suppress(BadStateError):
+            _ = self._compiled.compilation.prepared
+            self._burst.begin()  # always raises: a run is going on
+
     def _executed(self, bursts: Bursts, inputs: Sequence[Value | None], asked: Request) -> tuple[list[Array], Running]:
         outputs, self._running = self._compiled.execute(inputs, asked, Mode.BURST, bursts)
         if self._may_stand and all(isinstance(value, np.ndarray) for value in inputs):
@@ -119,17 +137,13 @@ class _Standing:
         self.prepared = prepared
         self.burst = burst
         self.shapes = [each.shape for each in inputs]
-        self._stage = Stage()
-        rooms = self._stage.rooms([each.nbytes for each in (*inputs, *outputs)])
-        places = [room.data.view(each.dtype).reshape(each.shape) for room, each in zip(rooms, (*inputs, *outputs))]
-        self.inputs = places[: len(inputs)]
-        self._outputs = places[len(inputs) :]
-        arguments = [Argument(room.data, room.location, each.shape) for room, each in zip(rooms, inputs)]
-        goals = [Argument(room.data, room.location) for room in rooms[len(inputs) :]]
-        self._request = Request(arguments, goals, loop_timeout=DEFAULT_LOOP_TIMEOUT)
-        self._kept = False
+        rooms = Stage().rooms([each.nbytes for each in inputs])
+        self.inputs = [room.data.view(each.dtype).reshape(each.shape) for room, each in zip(rooms, inputs)]
+        self._arguments = [Argument(room.data, room.location, each.shape) for room, each in zip(rooms, inputs)]
+        self._kinds = [(each.shape, each.dtype) for each in outputs]
+        self._outputs: list[Outputs | None] = [None] * KEPT
 
-    def run(self, inputs: Sequence[Value | None]) -> list[Array] | None:
+    def run(self, inputs: Sequence[Value | None], rehearse: Callable[[], object]) -> list[Array] | None:
         """The outputs; None for inputs that are not like those that it was made for."""
         if len(inputs) != len(self.inputs):
             return None
@@ -139,12 +153,28 @@ class _Standing:
             if type(value) is not np.ndarray or value.dtype != place.dtype or value.shape != place.shape:
                 return None
             place[...] = value
-        if self._kept:
-            self.burst.again()
+        number = self.free()
+        outputs = self._outputs[number]
+        if outputs is None:
+            outputs = self._outputs[number] = Outputs(self._kinds)
+            self.burst.keep(Request(self._arguments, outputs.goals, loop_timeout=DEFAULT_LOOP_TIMEOUT), number)
+            lent = outputs.lent()
         else:
-            self.burst.keep(self._request)
-            self._kept = True
-        return [place.copy() for place in self._outputs]
+            self.burst.ask(number)
+            lent = outputs.lent()  # while the driver computes
+            self.burst.finish(number, rehearse)
+        return lent if number < _LENT else outputs.copies()
+
+    def free(self) -> int:
+        """The number of outputs that the application does not hold; if it holds all, of those that are copied."""
+        for number in range(_LENT):
+            outputs = self._outputs[number]
+            if outputs is None or outputs.is_free:
+                return number
+            if outputs.is_lost:
+                self._outputs[number] = None
+                return number
+        return _LENT
 
 
 def _is_known(spec: ArgumentSpec) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 import weakref
@@ -33,14 +34,23 @@ _MARGIN = 150_000
 _LONG = 20_000_000
 """Nanoseconds of an execution beside which waking up takes no time."""
 
-_KEPT = FORMS - 1
-"""The form of the request that is kept."""
+KEPT = 5
+"""Requests that ``RemoteBurst.keep`` keeps at once; their forms are the last ones."""
 
 _CROWDED = 20_000
-"""Nanoseconds: who gets the core back only after so long takes it from others, and had better sleep."""
+"""Nanoseconds: who gets the core back from others only after so long takes it from them, and had better sleep."""
+
+_ASLEEP = 8
+"""Results that are not looked for after that: the core is wanted, perhaps by the driver itself."""
 
 _LOOK = 0.1
 """Seconds between looks at whether the driver lives."""
+
+
+def _switches() -> int:
+    """How often others got the core of this thread, which still wanted it."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+
 
 RequestKey: TypeAlias = tuple[object, ...]
 
@@ -60,6 +70,8 @@ class RemoteBurst(Burst):
         self._sequence = 0
         self._forms: OrderedDict[RequestKey, int] = OrderedDict()
         self._dimensions: dict[int, tuple[Dimensions, ...]] = {}
+        self._asked = 0
+        self._asleep = 0
         self._expected = 0
         self._ended = threading.Event()
         self._closed = False
@@ -119,29 +131,45 @@ class RemoteBurst(Burst):
                 del self._forms[key]
             raise
 
-    def keep(self, request: Request) -> ExecutionResult:
-        """Execute a request, whose arguments are all in shared memory, that ``again`` will repeat."""
-        message = request_to_wire(self._token, request, local=True).SerializeToString()
-        return self.exchange(_KEPT, message)
+    def keep(self, request: Request, place: int = 0) -> ExecutionResult:
+        """Execute a request, whose arguments are all in shared memory, that ``again`` will repeat.
 
-    def again(self) -> None:
-        """Execute what ``keep`` has executed. Raises what the device raises, also where outputs' dimensions differ."""
+        ``place``: where to keep it, below ``KEPT``, in place of what is kept there.
+        """
+        message = request_to_wire(self._token, request, local=True).SerializeToString()
+        return self.exchange(FORMS - 1 - place, message)
+
+    def again(self, place: int = 0) -> None:
+        """Execute what is kept. Raises what the device raises, also where outputs' dimensions differ."""
+        self.ask(place)
+        self.finish(place)
+
+    def ask(self, place: int) -> None:
+        """Have the driver begin to execute what is kept; ``finish`` must follow."""
+        self._asked = time.perf_counter_ns()
         sequence = self._sequence = self._sequence + 1
-        self._requests.post(sequence, _KEPT, 0)
+        self._requests.post(sequence, FORMS - 1 - place, 0)
+
+    def finish(self, place: int, rehearse: Callable[[], object] = lambda: None) -> None:
+        """Wait until what ``ask`` began is done. Raises as ``again`` does.
+
+        ``rehearse``: called after a sleep, shortly before the end. It goes through what comes after the end, which
+        is faster the second time: during a sleep, the core's caches get others' content.
+        """
+        self._await(None, rehearse)
         results = self._result_words
-        if results[SEQUENCE] != sequence:
-            self._await(sequence, None)
         if results[SUBJECT] or results[LENGTH]:
-            kept = self._dimensions[_KEPT]
-            if self._result(_KEPT).output_dimensions != kept:
+            form = FORMS - 1 - place
+            kept = self._dimensions[form]
+            if self._result(form).output_dimensions != kept:
                 raise self._nonsense()
 
     def exchange(self, form: int, message: bytes = b"", timeout: float | None = None) -> ExecutionResult:
         """Have the driver execute a request of a form, which ``message`` announces; raises what it raises."""
+        self._asked = time.perf_counter_ns()
         sequence = self._sequence = self._sequence + 1
         self._requests.post(sequence, form, 0 if timeout is None else max(nanoseconds(timeout), 1), message)
-        if self._result_words[SEQUENCE] != sequence:
-            self._await(sequence, timeout)
+        self._await(timeout)
         return self._result(form)
 
     def close(self) -> None:
@@ -162,27 +190,27 @@ class RemoteBurst(Burst):
 
     def _form(self, key: RequestKey) -> int:
         """A number for a request that has none: a free one, or the one that has not been used for longest."""
-        if len(self._forms) == _KEPT:
+        if len(self._forms) == FORMS - KEPT:
             _, number = self._forms.popitem(last=False)
         else:
-            number = min(set(range(_KEPT)) - set(self._forms.values()))
+            number = min(set(range(FORMS - KEPT)) - set(self._forms.values()))
         self._forms[key] = number
         return number
 
-    def _await(self, sequence: int, timeout: float | None) -> None:
+    def _await(self, timeout: float | None, rehearse: Callable[[], object] = lambda: None) -> None:
         """Return when the result is there: look for it when it is expected, sleep else."""
-        clock = time.perf_counter_ns
-        begin = clock()
-        results = self._result_words
-        if self._expected < _LONG:
-            self._look(sequence, begin + self._expected)
+        sequence, results = self._sequence, self._result_words
         try:
+            if self._asleep:
+                self._asleep -= 1
+            elif results[SEQUENCE] != sequence and self._expected < _LONG:
+                self._look(sequence, rehearse)
             if results[SEQUENCE] != sequence:
                 self._sleep(sequence, timeout)
         except BaseException:
             self.close()  # the driver may still answer, and that would be taken for another request's result
             raise
-        took = clock() - begin
+        took = time.perf_counter_ns() - self._asked
         self._expected = min(took, 2 * self._expected) if self._expected else took
 
     def _sleep(self, sequence: int, timeout: float | None) -> None:
@@ -192,19 +220,24 @@ class RemoteBurst(Burst):
             patience.check()
             self._results.sleep(seen, min(_LOOK, patience.left))
 
-    def _look(self, sequence: int, due: int) -> None:
-        """Sleep until shortly before ``due``, then look for the result until shortly after."""
+    def _look(self, sequence: int, rehearse: Callable[[], object]) -> None:
+        """Sleep until shortly before the result is due, then look for it until shortly after."""
         clock, give_way, results = time.perf_counter_ns, futex.give_way, self._result_words
         margin = _MARGIN + self._expected // 16
+        due = self._asked + self._expected
         ahead = due - margin - clock()
         if ahead > margin and (seen := results[SEQUENCE]) != sequence:
             self._results.sleep(seen, ahead / 1e9)
+            rehearse()
         now = clock()
         end = min(due, now + margin) + margin
-        last = now
-        while results[SEQUENCE] != sequence and now < end and now - last < _CROWDED:
+        others = _switches() if self._expected > _CROWDED else 0
+        while results[SEQUENCE] != sequence and now < end:
             give_way()
             last, now = now, clock()
+            if now - last > _CROWDED and _switches() != others:
+                self._asleep = _ASLEEP
+                return
 
     def _require_open(self) -> None:
         if self._closed:

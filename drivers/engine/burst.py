@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from drivers.engine import native
 from drivers.engine.block import (
-    ANSWERED,
     BARRED,
-    BEGIN,
+    COUNT,
+    CROWD,
     ENDED,
+    HOLDERS,
     JOBS,
     OUTCOME,
     POOL,
@@ -19,6 +20,9 @@ from drivers.engine.block import (
     SERVED,
     SPIN,
     THREADS,
+    TIMES,
+    UNTIL,
+    URGENT,
     WANTED,
     WORDS,
 )
@@ -27,34 +31,34 @@ from drivers.engine.program import Frame, Program
 from drivers.engine.threads import Threads
 from hal.rings import FORMS, Ring
 
-_SPIN = 100_000
+_SPIN = 200_000
 """Nanoseconds to look for the next request before the core, and the device, are given to others."""
 
 
 class Jobs:
     """The forms of a burst's requests that are one program each.
 
-    ``ended``, ``wanted``, ``barred``: words that are not 0 when the burst has ended, while others wait for the
-    device, and while jobs may not run.
+    ``words``: those that are not 0 when the burst has ended, while others wait for the device, and while some of them
+    may not be kept waiting; how many hold the device's ``slots``; not 0 while jobs may not run.
     """
 
     def __init__(
         self,
         rings: tuple[Ring, Ring],
-        ended: NDArray[np.int64],
-        wanted: NDArray[np.int64],
-        barred: NDArray[np.int64],
+        words: tuple[NDArray[np.int64], ...],
+        slots: int,
         threads: Threads,
     ) -> None:
         self._jobs = np.zeros(FORMS, np.int64)
-        self._kept = rings, ended, wanted, barred, threads  # the block has their addresses
+        self._kept = rings, words, threads  # the block has their addresses
         self._answer = native.function("drivers.engine.exchange", "answer", 1)
         self._arranged: dict[int, tuple[Frame, list[Array]]] = {}
         self._arenas: dict[Program, Frame] = {}
         block = np.zeros(WORDS, np.int64)
         block[REQUESTS], block[RESULTS] = (ring.address for ring in rings)
-        block[ENDED], block[WANTED] = ended.ctypes.data, wanted.ctypes.data
-        block[JOBS], block[BARRED] = self._jobs.ctypes.data, barred.ctypes.data
+        for word, each in zip((ENDED, WANTED, URGENT, HOLDERS, BARRED), words, strict=True):
+            block[word] = each.ctypes.data
+        block[JOBS], block[CROWD] = self._jobs.ctypes.data, max(2, slots - threads.number + 2)
         block[POOL], block[THREADS] = threads.address, threads.number
         block[SPIN] = _SPIN
         self._address: int = block.ctypes.data
@@ -74,18 +78,18 @@ class Jobs:
         self._jobs[form] = 0
         self._arranged.pop(form, None)
 
-    def answer(self, served: int) -> tuple[int, float] | None:
-        """Wait briefly for the request after ``served``, and answer it if it has a job, and that may run.
+    def answer(self, served: int, until: float) -> tuple[int, int, list[tuple[float, float]]]:
+        """Answer the requests after ``served`` that have jobs, as long as the next one comes soon, and jobs may run.
 
-        Returns the number of the request that it has answered, and when it began to (``time.monotonic``);
-        None where it has answered none.
+        ``until``: by ``time.monotonic``; from then on, only while nobody waits for the device. Returns the number
+        of the last request that was answered, the outcome (``drivers.engine.block``), and when each of the jobs
+        that it has run began and ended, by the same clock.
         """
         block = self._block
-        block[SERVED] = served
+        block[SERVED], block[UNTIL] = served, int(until * 1e9)
         self._answer(self._address)
-        if block[OUTCOME] != ANSWERED:
-            return None
-        return block[SERVED], block[BEGIN] / 1e9
+        begins = range(TIMES, TIMES + 2 * block[COUNT], 2)
+        return block[SERVED], block[OUTCOME], [(block[begin] / 1e9, block[begin + 1] / 1e9) for begin in begins]
 
     def close(self) -> None:
         """Give back the programs' arenas; there are no jobs any more."""

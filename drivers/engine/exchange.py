@@ -16,12 +16,15 @@ from numba.extending import intrinsic
 
 from drivers.engine import walker
 from drivers.engine.block import (
-    ANSWERED,
     BARRED,
-    BEGIN,
     CLOCK,
+    COUNT,
+    CROWD,
     ENDED,
+    FULL,
+    HOLDERS,
     JOBS,
+    MOST,
     NOTHING,
     OTHER,
     OUTCOME,
@@ -31,16 +34,23 @@ from drivers.engine.block import (
     SERVED,
     SPIN,
     THREADS,
+    TIMES,
+    UNTIL,
+    URGENT,
     WANTED,
 )
 from drivers.engine.walker import _FUTEX, _SCHED_YIELD, _jit, _load, _swap, _system_call, _words
 from hal.rings import FORMS, LENGTH, NANOSECONDS, SEQUENCE, SUBJECT
 
-_CROWDED = 20_000
-"""Nanoseconds: who gets the core back only after so long takes it from others, and had better sleep."""
-
 _LOOKS = 16
 """Looks at the ring before the core is offered to others: about a microsecond."""
+
+_SHORT = 50_000
+"""Nanoseconds of a job after which the device is told at once: it knows before the client has asked again. A longer one
+leaves the caches without what telling needs, and the client would wait for it."""
+
+_LONG = 20_000_000
+"""Nanoseconds in which the device has not been told of what it has computed, at most."""
 
 _FUTEX_WAKE = 1
 _EVERYBODY = 2**31 - 1
@@ -69,19 +79,26 @@ def _now(block: int) -> int:
 
 
 @_jit
+def _must_leave(block: int, now: int) -> bool:
+    words = _words(block)
+    return _load(words[URGENT]) != 0 or (now > words[UNTIL] and _load(words[WANTED]) != 0)
+
+
+@_jit
 def _comes(block: int, requests: int, served: int) -> bool:
     words = _words(block)
     now = _now(block)
+    if _must_leave(block, now):
+        return False
     end = now + words[SPIN]
     looks = 0
     while _load(requests + 8 * SEQUENCE) == served:
-        if _load(words[WANTED]) or _load(words[ENDED]):
+        if _load(words[ENDED]):
             return False
         looks += 1
         if looks % _LOOKS == 0:
-            last = now
             now = _now(block)
-            if now > end or now - last > _CROWDED:
+            if now > end or _must_leave(block, now):
                 return False
             _system_call(_SCHED_YIELD, 0, 0, 0, 0)
         _pause()
@@ -89,30 +106,42 @@ def _comes(block: int, requests: int, served: int) -> bool:
 
 
 def answer(block: int) -> None:
-    """Wait for the next request for as long as the block says, and answer it if it has a job."""
+    """Answer requests that have jobs, as long as the next one comes within the time that the block says.
+
+    Returns also when the device is to be told what it has computed (FULL).
+    """
     words = _words(block)
     requests = words[REQUESTS]
     results = words[RESULTS]
-    if not _comes(block, requests, words[SERVED]):
-        words[OUTCOME] = NOTHING
-        return
-    sequence = _load(requests + 8 * SEQUENCE)
-    form = _load(requests + 8 * SUBJECT)
-    plain = _load(requests + 8 * LENGTH) == 0 and _load(requests + 8 * NANOSECONDS) == 0
-    job = 0
-    if 0 <= form < FORMS and plain and _load(words[BARRED]) == 0:
-        job = _words(words[JOBS])[form]
-    if job == 0:
-        words[OUTCOME] = OTHER
-        return
-    begin = _now(block)
-    _run(words[POOL], job, words[THREADS])
     result = _words(results)
-    result[SUBJECT] = 0
-    result[LENGTH] = 0
-    result[NANOSECONDS] = _now(block) - begin
-    _swap(results + 8 * SEQUENCE, sequence)
-    _system_call(_FUTEX, results + 8 * SEQUENCE, _FUTEX_WAKE, _EVERYBODY, 0)
-    words[SERVED] = sequence
-    words[BEGIN] = begin
-    words[OUTCOME] = ANSWERED
+    words[COUNT] = 0
+    words[OUTCOME] = FULL
+    while words[COUNT] < MOST:
+        if not _comes(block, requests, words[SERVED]):
+            words[OUTCOME] = NOTHING
+            return
+        sequence = _load(requests + 8 * SEQUENCE)
+        form = _load(requests + 8 * SUBJECT)
+        plain = _load(requests + 8 * LENGTH) == 0 and _load(requests + 8 * NANOSECONDS) == 0
+        job = 0
+        if 0 <= form < FORMS and plain and _load(words[BARRED]) == 0:
+            job = _words(words[JOBS])[form]
+        if job == 0:
+            words[OUTCOME] = OTHER
+            return
+        begin = _now(block)
+        threads = words[THREADS] if _load(words[HOLDERS]) < words[CROWD] else 1
+        _run(words[POOL], job, threads)
+        end = _now(block)
+        result[SUBJECT] = 0
+        result[LENGTH] = 0
+        result[NANOSECONDS] = end - begin
+        _swap(results + 8 * SEQUENCE, sequence)
+        _system_call(_FUTEX, results + 8 * SEQUENCE, _FUTEX_WAKE, _EVERYBODY, 0)
+        words[SERVED] = sequence
+        answered = words[COUNT]
+        words[TIMES + 2 * answered] = begin
+        words[TIMES + 2 * answered + 1] = end
+        words[COUNT] = answered + 1
+        if end - begin < _SHORT or end - words[TIMES] > _LONG:
+            return

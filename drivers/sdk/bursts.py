@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -24,12 +25,19 @@ from hal import futex
 from hal.device import Burst, Request
 from hal.errors import BadDataError, OpFailedError, ResourceExhaustedTransientError
 from hal.rings import FORMS, LENGTH, NANOSECONDS, SEQUENCE, SUBJECT, Ring
-from hal.types import ResultCode
+from hal.types import Priority, ResultCode
 from hal.wire import error_to_wire, seconds
 from protos.nnhal.v1 import device_pb2
 
 BURSTS = 256
 """Bursts that a service holds at once; each keeps a call, and so a thread, open."""
+
+QUANTUM = 0.008
+"""Seconds that a burst may hold the device while others of its priority wait. Another one begins slowly: its client has
+to wake up, which takes some tenths of a millisecond."""
+
+_SHORT = 100e-6
+"""Seconds of an execution for which its client does not sleep. Such bursts keep two cores busy, and take two slots."""
 
 _LOOK = 1.0
 """Seconds that an idle burst sleeps; what ends it wakes it."""
@@ -39,13 +47,26 @@ _LOOK = 1.0
 class Line:
     """What who answers requests needs to know.
 
-    ``ended``, ``wanted``: words that are not 0 when the burst has ended, and while others wait for the device.
+    ``ended``, ``wanted``, ``urgent``: words that are not 0 when the burst has ended, while others wait for the
+    device, and while some of them have a higher priority. ``holders``: a word, how many hold the device's
+    ``slots``.
     """
 
     requests: Ring
     results: Ring
     ended: NDArray[np.int64]
     wanted: NDArray[np.int64]
+    urgent: NDArray[np.int64]
+    holders: NDArray[np.int64]
+    slots: int
+
+
+class Next(Enum):
+    """What is to be done about a burst's next request: ask for more answers, wait for it, or execute it."""
+
+    MORE = 0
+    NONE = 1
+    OTHER = 2
 
 
 @runtime_checkable
@@ -58,11 +79,11 @@ class AnswersRequests(Protocol):
     def arrange(self, form: int, request: Request | None) -> None:
         """Requests of this form are this one, from now on; None: they are to be left alone."""
 
-    def answer(self, served: int) -> int | None:
-        """Answer the request after the one of the number ``served``, for which it may wait briefly.
+    def answer(self, served: int, until: float) -> tuple[int, Next]:
+        """Answer some of the requests after the one of the number ``served``, for each of which it may wait briefly.
 
-        Returns the request's number; None where none has come, where others want the device, and where
-        the request is to be left alone.
+        The device is held meanwhile: until then (``time.monotonic``), unless there are urgent requests, and for
+        longer only as long as nobody else waits. Returns the number of the last request that was answered.
         """
 
 
@@ -126,42 +147,51 @@ class _Served:
         self._client = client
         self._forms: dict[int, Form] = {}
         self._served = 0
+        self._width = 1
         self._ended = np.zeros(1, np.int64)
         self._fast = burst if isinstance(burst, AnswersRequests) else None
         if self._fast is not None:
-            self._fast.attach(Line(*rings, self._ended, queue.wanted))
+            wanted, urgent = (queue.wanted(priority) for priority in (min(Priority), entry.priority + 1))
+            self._fast.attach(Line(*rings, self._ended, wanted, urgent, queue.holders, queue.slots))
         client.when_gone(self._end)
 
     def run(self) -> None:
         """Answer requests until the client has gone."""
         header = self._requests.words
         while not self._ended[0]:
-            seen = header[SEQUENCE]
-            if seen == self._served:
-                self._requests.sleep(seen, _LOOK)
-                continue
-            if not header[LENGTH] and not header[NANOSECONDS]:
-                self._answer_fast()
-            if header[SEQUENCE] != self._served and not self._ended[0]:
+            if header[SEQUENCE] == self._served:
+                self._requests.sleep(self._served, _LOOK)
+            elif header[LENGTH] or header[NANOSECONDS] or self._answer_fast() is Next.OTHER:
                 self._answer(header[SEQUENCE])
                 with self._queue.slot_if_free() as free:  # the next request, if it comes, may have a deadline
                     if free:
-                        self._answer_plain()
+                        self._answer_held()
 
     def _end(self) -> None:
         self._ended[0] = 1
         futex.wake(self._requests.address)
 
-    def _answer_fast(self) -> None:
+    def _answer_fast(self) -> Next:
         """Have the device's burst answer what it can, once it has the device."""
-        if self._fast is not None:
-            with self._queue.slot(self._entry.priority, None, self._client):
-                self._answer_plain()
+        if self._fast is None:
+            return Next.OTHER
+        with self._queue.slot(self._entry.priority, None, self._client, self._width):
+            return self._answer_held()
 
-    def _answer_plain(self) -> None:
-        """The same as long as requests keep coming and nobody else waits for the device."""
-        while self._fast is not None and (served := self._fast.answer(self._served)) is not None:
-            self._served = served
+    def _answer_held(self) -> Next:
+        """The same as long as requests keep coming and the device may be held."""
+        if self._fast is None:
+            return Next.OTHER
+        now = time.monotonic()
+        until = now + QUANTUM
+        coming = Next.MORE
+        while coming is Next.MORE:
+            begin, before = now, self._served
+            self._served, coming = self._fast.answer(before, until)
+            if coming is Next.MORE:
+                now = time.monotonic()
+                self._width = 2 if now - begin < _SHORT * (self._served - before) else 1
+        return coming
 
     def _answer(self, sequence: int) -> None:
         number, length, nanoseconds = (self._requests.words[word] for word in (SUBJECT, LENGTH, NANOSECONDS))

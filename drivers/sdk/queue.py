@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivers.sdk.client import Client
 from hal.errors import MissedDeadlineTransientError
@@ -21,8 +22,9 @@ from hal.types import Priority
 class _Waiting:
     """One who waits; the least comes first."""
 
-    urgency: int
+    rank: int
     arrival: int
+    width: int
     turn: threading.Event = field(default_factory=threading.Event, compare=False)
     granted: bool = field(default=False, compare=False)
 
@@ -31,49 +33,57 @@ class Queue:
     """A device's ``slots``, given out by priority, then arrival.
 
     A stream of urgent executions can keep the others waiting for ever, as long as no deadline ends that.
-    ``wanted``: one word, how many wait: who keeps a slot for more than one execution must leave then.
+    ``holders``: one word, how many hold slots.
     """
 
     def __init__(self, slots: int) -> None:
-        self.wanted = np.zeros(1, np.int64)
+        self.slots = slots
+        self.holders = np.zeros(1, np.int64)
         self._free = slots
+        self._wanted = np.zeros(max(Priority) + 2, np.int64)
         self._waiting: list[_Waiting] = []
         self._arrivals = itertools.count()
         self._lock = threading.Lock()
 
+    def wanted(self, priority: int) -> NDArray[np.int64]:
+        """One word: how many of at least this priority wait, now and whenever it is looked at."""
+        return self._wanted[priority : priority + 1]
+
     @contextmanager
-    def slot(self, priority: Priority, deadline: float | None, client: Client) -> Iterator[None]:
-        """Hold a slot, as soon as one is free.
+    def slot(self, priority: Priority, deadline: float | None, client: Client, width: int = 1) -> Iterator[None]:
+        """Hold a slot, as soon as one is free; or ``width`` of them, or all if there are no more.
 
         ``deadline``: by ``time.monotonic``; past it, raises ``MissedDeadlineTransientError``. Raises
         ``DeadObjectError`` when the client goes away meanwhile.
         """
-        self._enter(priority, deadline, client)
+        width = min(width, self.slots)
+        self._enter(priority, deadline, client, width)
         try:
             yield
         finally:
-            self._leave()
+            self._leave(width)
 
     @contextmanager
     def slot_if_free(self) -> Iterator[bool]:
-        """Hold a slot if one is free now; tells whether it is."""
+        """Hold a slot if one is free now, and nobody waits; tells whether it is."""
         with self._lock:
-            taken = self._free > 0
+            taken = self._free > 0 and not self._waiting
             self._free -= taken
+            self.holders[0] += taken
         try:
             yield taken
         finally:
             if taken:
-                self._leave()
+                self._leave(1)
 
-    def _enter(self, priority: Priority, deadline: float | None, client: Client) -> None:
+    def _enter(self, priority: Priority, deadline: float | None, client: Client, width: int) -> None:
         with self._lock:
-            if self._free:
-                self._free -= 1
-                return
-            waiting = _Waiting(-priority, next(self._arrivals))
+            waiting = _Waiting(-priority, next(self._arrivals), width)
             heapq.heappush(self._waiting, waiting)
-            self.wanted[0] += 1
+            self._count(waiting, 1)
+            self._grant()
+            if waiting.granted:
+                return
         client.when_gone(waiting.turn.set)
         waiting.turn.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         with self._lock:
@@ -81,16 +91,26 @@ class Queue:
                 return
             self._waiting.remove(waiting)
             heapq.heapify(self._waiting)
-            self.wanted[0] -= 1
+            self._count(waiting, -1)
+            self._grant()
         client.check()
         raise MissedDeadlineTransientError("the device was busy with other executions until the deadline")
 
-    def _leave(self) -> None:
+    def _leave(self, width: int) -> None:
         with self._lock:
-            if not self._waiting:
-                self._free += 1
-                return
+            self.holders[0] -= 1
+            self._free += width
+            self._grant()
+
+    def _grant(self) -> None:
+        """Give what is free to those who come first. Nobody overtakes one who waits for several slots."""
+        while self._waiting and self._waiting[0].width <= self._free:
             waiting = heapq.heappop(self._waiting)
-            self.wanted[0] -= 1
+            self._count(waiting, -1)
+            self.holders[0] += 1
+            self._free -= waiting.width
             waiting.granted = True
             waiting.turn.set()
+
+    def _count(self, waiting: _Waiting, change: int) -> None:
+        self._wanted[: 1 - waiting.rank] += change

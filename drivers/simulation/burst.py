@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drivers.engine.block import FULL, NOTHING, OTHER
 from drivers.engine.burst import Jobs
-from drivers.sdk.bursts import Line
+from drivers.sdk.bursts import Line, Next
 from hal.device import Burst, ExecutionResult, Request
 
 if TYPE_CHECKING:
     from drivers.simulation.device import SimulatedPreparedModel
+
+_NEXT = {FULL: Next.MORE, NOTHING: Next.NONE, OTHER: Next.OTHER}
 
 
 class SimulatedBurst(Burst):
@@ -30,7 +33,8 @@ class SimulatedBurst(Burst):
         """See ``AnswersRequests``."""
         device = self._prepared.device
         rings = line.requests, line.results
-        self._jobs = Jobs(rings, line.ended, line.wanted, device.faults.are_set, device.threads)
+        words = line.ended, line.wanted, line.urgent, line.holders, device.faults.are_set
+        self._jobs = Jobs(rings, words, line.slots, device.threads)
 
     def arrange(self, form: int, request: Request | None) -> None:
         """See ``AnswersRequests``."""
@@ -41,15 +45,13 @@ class SimulatedBurst(Burst):
         else:
             self._jobs.arrange(form, *program)
 
-    def answer(self, served: int) -> int | None:
+    def answer(self, served: int, until: float) -> tuple[int, Next]:
         """See ``AnswersRequests``."""
         assert self._jobs is not None
-        answered = self._jobs.answer(served)
-        if answered is None:
-            return None
-        number, begin = answered
-        self._prepared.account(begin)
-        return number
+        served, outcome, times = self._jobs.answer(served, until)
+        for begin, end in times:
+            self._prepared.account(begin, end)
+        return served, _NEXT[outcome]
 
     def close(self) -> None:
         """See ``Burst``."""

@@ -310,10 +310,10 @@ class SimulatedPreparedModel(PreparedModel):
         inputs = [_array(argument, operand) for argument, operand in zip(request.inputs, self._inputs)]
         return self._executable.only_program(inputs, [argument.data for argument in request.outputs])
 
-    def account(self, begin: float) -> None:
-        """Account for an execution that began then (``time.monotonic``) and was all of it a program."""
+    def account(self, begin: float, end: float) -> None:
+        """Account for an execution that began and ended then (``time.monotonic``) and was all of it a program."""
         assert self._preferred is not None
-        self.device.governor.has_run(begin, self._preferred, self._estimate)
+        self.device.governor.has_run(begin, end, self._preferred, self._estimate)
 
     def close(self) -> None:
         """Nothing to give back but memory, which goes with the object."""

@@ -82,19 +82,19 @@ class Governor:
             yield
         finally:
             with self._lock:
-                self._end()
+                self._end(self._clock())
 
     def run(self, preferred: int, estimate: Callable[[Level], Work]) -> Work:
         """Account for one execution at the level ``preferred``, or a lower one while the device is hot."""
         with self._lock:
             return self._run(preferred, estimate)
 
-    def has_run(self, begin: float, preferred: int, estimate: Callable[[Level], Work]) -> Work:
-        """Account for one execution that began then, by the clock, and has ended now."""
+    def has_run(self, begin: float, end: float, preferred: int, estimate: Callable[[Level], Work]) -> Work:
+        """Account for one execution that began and ended then, by the clock."""
         with self._lock:
             self._begin(begin)
             executed = self._run(preferred, estimate)
-            self._end()
+            self._end(end)
             return executed
 
     def _begin(self, now: float) -> None:
@@ -103,9 +103,9 @@ class Governor:
             self._approach(self._power.ambient_celsius, idle)
         self._active += 1
 
-    def _end(self) -> None:
+    def _end(self, now: float) -> None:
         self._active -= 1
-        self._idle_since = self._clock()
+        self._idle_since = max(now, self._idle_since)
 
     def _run(self, preferred: int, estimate: Callable[[Level], Work]) -> Work:
         if self._temperature >= self._power.limit_celsius and not self._cools:

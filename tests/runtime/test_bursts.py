@@ -129,6 +129,69 @@ def test_outputs_are_the_caller_s_own() -> None:
         output[:] = 0
 
 
+def test_outputs_stay_as_long_as_anything_shows_them() -> None:
+    """Views of all kinds, kept while many more runs go through the same memory."""
+    kinds: list[Callable[[np.ndarray], object]] = [
+        lambda output: output[1:],
+        lambda output: output.T,
+        lambda output: memoryview(output),
+        lambda output: output.reshape(-1).view(np.uint8),
+        lambda output: np.frombuffer(output, np.float32),
+        lambda output: iter(output.flat),
+        lambda output: [output[0], output[1]],
+    ]
+    with compile_model(chain(), ["cpu"]) as compiled, compiled.burst() as burst:
+        burst.run([A])
+        for kind in kinds:
+            shown = kind(burst.run([A])[0])
+            for seed in range(2 * remote_burst.KEPT):
+                output = burst.run([numbers(seed)])[0]
+                np.testing.assert_array_equal(output, result(numbers(seed)))
+            assert _elements(shown) == _elements(kind(result(A)))
+
+
+def _elements(shown: object) -> object:
+    if isinstance(shown, (np.ndarray, memoryview)):
+        return shown.tolist()
+    return np.ravel(list(shown)).tolist()  # type: ignore[call-overload]
+
+
+def test_dropped_outputs_are_used_again_and_kept_ones_cost_a_copy() -> None:
+    with compile_model(chain(), ["cpu"]) as compiled, compiled.burst() as burst:
+        output = burst.run([A])[0]
+        places = set()
+        for seed in range(50):
+            output = burst.run([numbers(seed)])[0]
+            places.add(output.ctypes.data)
+        assert len(places) == 2, "one that the application holds, one that the driver writes to"
+        kept = [burst.run([numbers(seed)])[0] for seed in range(50)]
+        assert sum(not each.flags.owndata for each in kept) < remote_burst.KEPT
+        for seed, each in enumerate(kept):
+            np.testing.assert_array_equal(each, result(numbers(seed)))
+        del kept, each
+        assert not burst.run([A])[0].flags.owndata
+    np.testing.assert_array_equal(output, result(numbers(49)))
+
+
+def test_a_process_that_was_forked_keeps_its_outputs() -> None:
+    with compile_model(chain(), ["cpu"]) as compiled, compiled.burst() as burst:
+        for _ in range(2):
+            output = burst.run([A])[0]
+        assert not output.flags.owndata
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:  # nothing of pytest's may run here
+            os.read(reading, 1)
+            os._exit(0 if np.array_equal(output, result(A)) else 1)
+        del output
+        for seed in range(10):
+            np.testing.assert_array_equal(burst.run([numbers(seed)])[0], result(numbers(seed)))
+        os.write(writing, b"!")
+        assert os.waitpid(pid, 0)[1] == 0
+        os.close(reading)
+        os.close(writing)
+
+
 def test_inputs_that_need_no_copy() -> None:
     with compile_model(chain(), ["cpu"]) as compiled, compiled.burst() as burst:
         with pytest.raises(BadStateError, match="after a run"):
@@ -673,5 +736,5 @@ def test_a_driver_that_writes_nonsense_into_the_ring() -> None:
             with pytest.raises(OpFailedError):
                 remote.again()
         remote._requests.post = post
-        remote._requests.post(remote._sequence, remote_burst._KEPT, 0)
+        remote._requests.post(remote._sequence, FORMS - 1, 0)
         np.testing.assert_array_equal(burst.run([A])[0], result(A))

@@ -1,6 +1,6 @@
 """Many processes that execute on one driver at once: whether results are right, and how the device is shared.
 
-``python -m tools.benchmarks.clients ADDRESS MODE SECONDS`` is one of them.
+``python -m tools.benchmarks.clients ADDRESS MODE MODEL`` is one of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from runtime.compiled import compile_model
 from runtime.launcher import RunningService
 from runtime.model import Model
 from runtime.remote import RemoteDevice
+from tools.importers import load_model
 
 _FLOAT = OperandType.TENSOR_FLOAT32
 _SHAPE = (1, 48, 48, 16)
@@ -29,6 +31,9 @@ _INPUTS = 4
 """Different inputs whose results are compared, one after the other."""
 
 _WARM = 5
+
+_TOGETHER = 2.0
+"""Seconds that all clients execute at once before one has a turn alone again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +98,44 @@ def _integers(model: Model, *values: int) -> list[int]:
     return operands
 
 
-def share(clients: int, seconds: float, mode: str) -> Shares:
-    """Have one client execute for a quarter of the time, then ``clients`` at once; ``mode``: of ``ours.MODES``."""
+def _tiny() -> Model:
+    return relu((64,))
+
+
+MODELS: dict[str, Callable[[], Model]] = {"tiny": _tiny, "convolutions": convolutions}
+"""Models that clients execute, by name; any other name is a model file's."""
+
+
+def share(
+    clients: int,
+    seconds: float,
+    mode: str,
+    model: str = "convolutions",
+    progress: Callable[[float], None] = lambda share: None,
+) -> Shares:
+    """Have one client execute for a quarter of the time, and ``clients`` at once; ``mode``: of ``ours.MODES``.
+
+    They have turns of half a second and two seconds, so that what else the machine does meets both.
+    ``progress`` is told which share of the time has passed.
+    """
+    rounds = max(1, round(seconds / _TOGETHER))
+    each = seconds / rounds
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/cpu.sock"
         with subprocess.Popen([sys.executable, "-m", "tools.cli", "serve", "cpu", "--listen", address]) as server:
             try:
                 _wait_for(address)
-                (alone,) = _run(1, address, seconds / 4, mode)
-                together = _run(clients, address, seconds, mode)
+                with _clients(clients, [address, mode, model]) as processes:
+                    alone, together = [], []
+                    for number in range(rounds):
+                        alone += _run([processes[number % clients]], each / 4)
+                        together.append(_run(processes, each))
+                        progress((number + 1) / rounds)
             finally:
                 server.terminate()
-    counts = tuple(count for count, _ in together)
-    wrong = alone[1] + sum(each for _, each in together)
-    return Shares(alone[0] / (seconds / 4), sum(counts) / seconds, counts, wrong)
+    counts = tuple(sum(count for count, _ in turns) for turns in zip(*together))
+    wrong = sum(wrong for turn in (alone, *together) for _, wrong in turn)
+    return Shares(sum(count for count, _ in alone) * 4 / seconds, sum(counts) / seconds, counts, wrong)
 
 
 def _wait_for(address: str) -> None:
@@ -118,49 +147,70 @@ def _wait_for(address: str) -> None:
         time.sleep(0.05)
 
 
-def _run(clients: int, address: str, seconds: float, mode: str) -> list[tuple[int, int]]:
-    """For each client, how many executions it got done and how many of them were wrong."""
-    command = [sys.executable, "-m", "tools.benchmarks.clients", address, mode, str(seconds)]
+@contextmanager
+def _clients(number: int, arguments: Sequence[str]) -> Iterator[list[subprocess.Popen[str]]]:
+    """So many clients that are ready to execute."""
+    command = [sys.executable, "-m", "tools.benchmarks.clients", *arguments]
     processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(clients)
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(number)
     ]
     try:
         for process in processes:
-            assert process.stdout is not None
-            process.stdout.readline()  # it is ready
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        answers = [process.communicate()[0].split() for process in processes]
+            _answer(process)
+        yield processes
     finally:
         for process in processes:
             process.kill()
             process.wait()
+
+
+def _run(processes: Sequence[subprocess.Popen[str]], seconds: float) -> list[tuple[int, int]]:
+    """For each client, how many executions it got done in the time and how many of them were wrong."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{seconds}\n")
+        process.stdin.flush()
+    answers = [_answer(process) for process in processes]
     return [(int(count), int(wrong)) for count, wrong in answers]
 
 
-def client(address: str, mode: str, seconds: float) -> None:
-    """Execute as often as possible; print how often, and how often the result was wrong."""
-    model = convolutions()
+def _answer(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    answer = process.stdout.readline().split()
+    if not answer:
+        raise RuntimeError("a client has ended before it was told to")
+    return answer
+
+
+def client(address: str, mode: str, name: str) -> None:
+    """For each line with a number of seconds, execute as often as possible.
+
+    Prints how often, and how often the result was not what the reference gives, or, for a model from a
+    file, what the driver gave before.
+    """
     random = np.random.default_rng(os.getpid())
-    inputs = [random.integers(-3, 4, _SHAPE).astype(np.float32) for _ in range(_INPUTS)]
-    expected = [reference(model.canonical, [value])[0] for value in inputs]
+    model = MODELS[name]() if name in MODELS else load_model(name)
+    operands = [model.canonical.main.operands[index] for index in model.canonical.main.inputs]
+    inputs = [
+        [random.integers(-3, 4, each.dimensions).astype(OperandType(each.type).dtype) for each in operands]
+        for _ in range(_INPUTS)
+    ]
     device = RemoteDevice(RunningService("cpu", address), keeps_bursts=mode != "rpc")
     with compile_model(model, [device]) as compiled, compiled.burst() as burst:
         run: Callable[..., list[np.ndarray]] = burst.run if mode == "burst" else compiled.run
+        expected = [reference(model.canonical, values) if name in MODELS else compiled.run(values) for values in inputs]
         for _ in range(_WARM):
-            run([inputs[0]])
+            run(inputs[0])
         print("ready", flush=True)
-        sys.stdin.readline()
-        count = wrong = 0
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            turn = count % _INPUTS
-            wrong += not np.array_equal(run([inputs[turn]])[0], expected[turn])
-            count += 1
-    print(count, wrong)
+        for line in sys.stdin:
+            count = wrong = 0
+            end = time.monotonic() + float(line)
+            while time.monotonic() < end:
+                turn = count % _INPUTS
+                wrong += not all(map(np.array_equal, run(inputs[turn]), expected[turn]))
+                count += 1
+            print(count, wrong, flush=True)
 
 
 if __name__ == "__main__":
-    client(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    client(*sys.argv[1:])

@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from drivers.sdk import serve
+from drivers.sdk.bursts import Next
 from hal.device import (
     Capabilities,
     Device,
@@ -83,8 +84,8 @@ class PatientBurst(OrdinaryBurst):
     def arrange(self, form, request):
         pass
 
-    def answer(self, served):
-        return None
+    def answer(self, served, until):
+        return served, Next.OTHER
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from drivers.sdk.queue import Queue
+from hal.errors import MissedDeadlineTransientError
 from hal.types import Priority, ResultCode
 from tests.drivers.sdk.calls import details, error_of, execute, floats, prepared, relu, request
 
@@ -108,3 +110,79 @@ def test_many_that_wait_and_give_up(patient, tokens, pool):
     busy.number()
     threading.Event().wait(0.05)
     assert execute(patient, tokens[Priority.LOW], [0])[0] > 0
+
+
+class There:
+    """A client that stays."""
+
+    def when_gone(self, callback):
+        pass
+
+    def check(self):
+        pass
+
+
+def held(queue, priority=Priority.MEDIUM, width=1):
+    """Ask for slots on a thread of its own; when it has them, ``begun`` is set, and it has them until ``done`` is."""
+    begun, done = threading.Event(), threading.Event()
+
+    def hold():
+        with queue.slot(priority, None, There(), width):
+            begun.set()
+            done.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    return begun, lambda: (done.set(), thread.join())
+
+
+def test_one_who_waits_for_two_slots_is_not_overtaken():
+    queue = Queue(2)
+    first, end_first = held(queue)
+    assert first.wait(5)
+    wide, end_wide = held(queue, width=2)
+    while not queue.wanted(Priority.LOW)[0]:
+        time.sleep(0.001)
+    late, end_late = held(queue)
+    assert not late.wait(0.05)
+    assert not wide.is_set()
+    end_first()
+    assert wide.wait(5)
+    assert not late.wait(0.05)
+    assert queue.holders[0] == 1
+    end_wide()
+    assert late.wait(5)
+    end_late()
+    assert queue.holders[0] == 0
+    more, end_more = held(queue, width=3)
+    assert more.wait(5), "there are no more than two"
+    end_more()
+
+
+def test_one_who_gives_up_waiting_for_two_slots_lets_others_pass():
+    queue = Queue(2)
+    first, end_first = held(queue)
+    assert first.wait(5)
+    with pytest.raises(MissedDeadlineTransientError), queue.slot(Priority.HIGH, time.monotonic() + 0.1, There(), 2):
+        pass
+    second, end_second = held(queue)
+    assert second.wait(5)
+    end_first()
+    end_second()
+
+
+def test_who_holds_a_slot_sees_who_waits():
+    queue = Queue(1)
+    anybody, urgent = queue.wanted(Priority.LOW), queue.wanted(Priority.MEDIUM + 1)
+    begun, end = held(queue)
+    assert begun.wait(5)
+    ends = [end]
+    for priority, expected in ((Priority.LOW, (1, 0)), (Priority.MEDIUM, (2, 0)), (Priority.HIGH, (3, 1))):
+        ends.append(held(queue, priority)[1])
+        limit = time.monotonic() + 5
+        while (anybody[0], urgent[0]) != expected:
+            assert time.monotonic() < limit
+            time.sleep(0.001)
+    for each in (ends[0], ends[3], ends[2], ends[1]):
+        each()
+    assert (anybody[0], urgent[0]) == (0, 0)
