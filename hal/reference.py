@@ -48,7 +48,7 @@ def _run(model: Model, subgraph: Subgraph, inputs: Values, loop_timeout: float) 
             else:
                 results = evaluate_operation(subgraph, operation, given)
             for index, result in zip(operation.outputs, results):
-                _check_shape(index, subgraph.operands[index], result.shape)
+                check_shape(index, subgraph.operands[index], result.shape)
                 values[index] = result
         except BadDataError as error:
             name = OperationType(operation.type).name
@@ -104,10 +104,11 @@ def _check_input(index: int, operand: Operand, value: Array) -> None:
     dtype = operand.type.dtype
     if value.dtype != dtype:
         raise BadDataError(f"the value of operand {index} is {value.dtype}; it must be {dtype}", operand=index)
-    _check_shape(index, operand, value.shape)
+    check_shape(index, operand, value.shape)
 
 
-def _check_shape(index: int, operand: Operand, shape: Dimensions) -> None:
+def check_shape(index: int, operand: Operand, shape: Dimensions) -> None:
+    """Refuse a value of another shape than the operand's dimensions allow with ``BadDataError``."""
     dimensions = operand.dimensions or (0,) * len(shape)  # a 0 is unknown here, and empty in a value's shape
     fits = len(dimensions) == len(shape) and all(known in (0, size) for known, size in zip(dimensions, shape))
     if is_tensor(operand) != bool(shape) or not fits:

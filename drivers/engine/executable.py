@@ -31,7 +31,7 @@ from hal.errors import BadDataError, MissedDeadlineTransientError, OpFailedError
 from hal.model import Dimensions, Model, Operation, Subgraph, is_fully_specified, is_tensor
 from hal.operations import DECLARATIONS
 from hal.operations.declaration import Arguments, UnknownValueError
-from hal.reference import evaluate_operation
+from hal.reference import check_shape, evaluate_operation
 from hal.types import OperandType, OperationType
 from hal.validation import validate_input
 
@@ -169,7 +169,7 @@ class Executable:
                     known.update(stage.writes)
                     position = stage.after
                     continue
-                dimensions = DECLARATIONS[operation.type].infer(self._bound(operation, known))
+                dimensions = self._inferred(operation, known)
             except UnknownValueError:
                 self._prepare_referenced(operation, known, compiling)
                 dimensions = tuple(self._subgraph.operands[index].dimensions for index in operation.outputs)
@@ -225,6 +225,7 @@ class Executable:
                 continue
             try:
                 results = self._on_host(operation, values, limits)
+                self._check(operation, [result.shape for result in results])
             except BadDataError as error:
                 raise _in_operation(position, operation, error) from error
             for index, result in zip(operation.outputs, results):
@@ -323,12 +324,24 @@ class Executable:
             if not is_native(self._subgraph, operation, known, self._numerics):
                 return position
             try:
-                known.update(zip(operation.outputs, DECLARATIONS[operation.type].infer(self._bound(operation, known))))
+                following = self._inferred(operation, known)
             except UnknownValueError:
                 return position
             except BadDataError as error:
                 raise _in_operation(position, operation, error) from error
+            known.update(zip(operation.outputs, following))
         return len(self._subgraph.operations)
+
+    def _inferred(self, operation: Operation, shapes: Mapping[int, Dimensions]) -> tuple[Dimensions, ...]:
+        """The dimensions of the operation's outputs in this execution."""
+        dimensions = DECLARATIONS[operation.type].infer(self._bound(operation, shapes))
+        self._check(operation, dimensions)
+        return dimensions
+
+    def _check(self, operation: Operation, outputs: Sequence[Dimensions]) -> None:
+        """Refuse outputs of other dimensions than the model's with ``BadDataError``."""
+        for index, dimensions in zip(operation.outputs, outputs):
+            check_shape(index, self._subgraph.operands[index], dimensions)
 
     def _bound(self, operation: Operation, shapes: Mapping[int, Dimensions]) -> Arguments:
         """The operation's arguments with the dimensions of this execution."""

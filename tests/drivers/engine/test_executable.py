@@ -68,8 +68,8 @@ def test_an_endless_loop_is_ended(device, limits):
     assert time.monotonic() - start < 5
 
 
-def topk_between_additions():
-    """x + 1, the k largest of it, plus 1 again; k is an input."""
+def topk_between_additions(declared=0):
+    """x + 1, the k largest of it, plus 1 again; k is an input. ``declared``: what the model says that k is."""
     one, none = constant(np.array([1], np.float32)), constant(0)
     inside, outside = Lifetime.SUBGRAPH_INPUT, Lifetime.SUBGRAPH_OUTPUT
     operands = (
@@ -78,7 +78,7 @@ def topk_between_additions():
         one,
         none,
         Operand(FLOAT, (6,)),
-        Operand(FLOAT, (0,)),
+        Operand(FLOAT, (declared,)),
         Operand(OperandType.TENSOR_INT32, (0,), lifetime=outside),
         Operand(FLOAT, (0,), lifetime=outside),
     )
@@ -107,6 +107,42 @@ def test_a_value_that_an_operation_does_not_allow_is_refused_when_it_is_known(de
             [np.zeros(6, np.float32), np.array(7, np.int32)],
             [np.zeros(6, np.float32), np.zeros(6, np.int32)],
         )
+
+
+def test_dimensions_that_values_decide_must_be_those_of_the_model(device):
+    prepared = prepare(device, topk_between_additions(declared=3))
+    largest, where = np.zeros(6, np.float32), np.zeros(6, np.int32)
+    run(prepared, [np.zeros(6, np.float32), np.array(3, np.int32)], [largest, where])
+    with pytest.raises(BadDataError, match=r"operation 1 \(TOPK_V2\): the value of operand 5 has shape \[2\]"):
+        run(prepared, [np.zeros(6, np.float32), np.array(2, np.int32)], [largest, where])
+
+
+def misdeclared(operation, *parameters):
+    """The absolute of what ``operation`` makes of an input of 2 columns, of which the model says that it has 3."""
+    operands = (
+        Operand(FLOAT, (0, 2), lifetime=Lifetime.SUBGRAPH_INPUT),
+        *parameters,
+        Operand(FLOAT, (0, 3)),
+        Operand(FLOAT, (0, 0), lifetime=Lifetime.SUBGRAPH_OUTPUT),
+    )
+    between, last = len(operands) - 2, len(operands) - 1
+    operations = (
+        Operation(operation, tuple(range(between)), (between,)),
+        Operation(OperationType.ABS, (between,), (last,)),
+    )
+    return Model(Subgraph(operands, operations, (0,), (last,)))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(misdeclared(OperationType.NEG), id="in a program"),
+        pytest.param(misdeclared(OperationType.TILE, constant(np.array([1, 1], np.int32))), id="with a constant"),
+    ],
+)
+def test_a_tensor_of_other_dimensions_than_the_model_says_is_refused(device, model):
+    with pytest.raises(BadDataError, match=r"operation 0 .*: the value of operand \d has shape \[1, 2\]"):
+        run(prepare(device, model), [np.zeros((1, 2), np.float32)], [np.zeros((1, 3), np.float32)])
 
 
 def test_inputs_of_dimensions_known_late(device):
