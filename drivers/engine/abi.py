@@ -132,19 +132,21 @@ def product_tile(rows: int, vectors: int, lanes: int) -> Builtin:
     return Builtin("product_tile", (rows, vectors, lanes))
 
 
-def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int, *, at_edge: bool) -> Builtin:
-    """A micro-kernel for depthwise sums: ``pixels`` pixels by ``vectors`` times ``lanes`` channels of float32.
+def tap_tile(lines: int, pixels: int, lanes: int, rows: int, columns: int, stride: int, *, at_edge: bool) -> Builtin:
+    """A micro-kernel for depthwise sums: ``lines`` of ``pixels`` pixels by ``lanes`` channels of float32.
 
     As a function of x, start, pixel_step, row_step, column_step, weights, first, channels, bias, of y, down,
-    height, left, along, across, width, and of what ``product_tile`` ends with.
+    bottom, left, along, across, width, of count, line_step, and of what ``product_tile`` ends with.
 
     A channel of the first pixel is the sum over ``columns`` and ``rows``, columns outermost, of the
     value of ``x`` that is so many of their steps from ``start`` and the next value of ``weights``, which are
-    ``channels`` elements apart, from ``first`` on. ``at_edge``: values outside the image count as 0. The
-    first pixel's first value is in line ``y`` and column ``left``, the next row ``down`` lines further, the next
-    pixel ``along`` columns, the next column ``across``, of ``height`` lines and ``width`` columns in all.
+    ``channels`` elements apart, from ``first`` on. The next line's values are ``stride`` rows further, and its results
+    ``line_step`` elements. Only the first ``count`` lines are there. ``at_edge``: values outside the image count as 0.
+    The first pixel's first value is in line ``y`` and column ``left``, the next row ``down`` lines further, the next
+    pixel ``along`` columns, the next column ``across``. The image has ``width`` columns, and ends where line ``bottom``
+    would begin.
     """
-    return Builtin("tap_tile", (pixels, vectors, lanes, rows, columns, int(at_edge)))
+    return Builtin("tap_tile", (lines, pixels, lanes, rows, columns, stride, int(at_edge)))
 
 
 class Ending(Enum):

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.engine.bands import banded
 from drivers.engine.fusion import fused
 from drivers.engine.lowering import Builder, Weights, is_native
 from drivers.engine.numerics import EXACT, Numerics
@@ -312,7 +313,7 @@ class Executable:
             weights = self._weights.copy()
             builder = built(weights)
         self._weights = weights
-        program = Program(fused(builder.commands), len(reads), len(writes), compiling)
+        program = Program(banded(fused(builder.commands)), len(reads), len(writes), compiling)
         writing = {index: builder.shapes[index] for index in writes}
         return NativeStage(program, tuple(reads), writing, dict(builder.shapes), after)
 

@@ -49,7 +49,7 @@ def _fuse(commands: list[Command], touched: list[set[Buffer]], first: int) -> bo
     consumer = commands[last]
     if sum(isinstance(each, Tensor) and each.buffer is buffer for each in consumer.arguments) > 1:
         return False
-    fusion = FUSIONS.get((_family(producer.kernel), _family(consumer.kernel)))
+    fusion = FUSIONS.get((family(producer.kernel), family(consumer.kernel)))
     if fusion is None:
         return False
     between = {buffer for buffers in touched[first + 1 : last] for buffer in buffers}
@@ -75,5 +75,6 @@ def _touched(command: Command) -> set[Buffer]:
     return {each.buffer for each in tensors if each.buffer.memory is not Memory.CONSTANT}
 
 
-def _family(kernel: Kernel) -> str:
+def family(kernel: Kernel) -> str:
+    """A kernel's name without its variant."""
     return kernel.name.removesuffix(f".{kernel.variant}")

@@ -57,11 +57,10 @@ class Code:
         b = self.builder
         b.store(value, b.bitcast(b.gep(pointer, [index]), value.type.as_pointer()), align=1)
 
-    def zeros(self, vectors: int) -> Any:
-        """The address of so many vectors of zeros."""
-        kind = ir.ArrayType(_FLOAT, vectors * self.lanes)
-        name = f"zeros{vectors * self.lanes}"
-        constant = cgutils.global_constant(self.builder.module, name, ir.Constant(kind, None))
+    def zeros(self) -> Any:
+        """The address of a vector of zeros."""
+        kind = ir.ArrayType(_FLOAT, self.lanes)
+        constant = cgutils.global_constant(self.builder.module, f"zeros{self.lanes}", ir.Constant(kind, None))
         return self.builder.bitcast(constant, _FLOAT.as_pointer())
 
     def spread(self, scalar: Any) -> Any:
@@ -155,11 +154,11 @@ class _Finish:
             for column in columns
         ]
 
-    def store(self, tile: Sequence[Sequence[Any]]) -> None:
-        """Finish a tile's rows of vectors."""
+    def store(self, tile: Sequence[Sequence[Any]], starts: Sequence[Any] | None = None) -> None:
+        """Finish a tile's rows of vectors, in this order; ``starts``: where rows go that are no pixels in a row."""
         b, code = self._code.builder, self._code
         columns = [self.column(vector) for vector in range(len(tile[0]))]
-        places = self._places(len(tile), len(columns))
+        places = self._places(len(tile), len(columns)) if starts is None else starts
         values = [vector for row in tile for vector in row]
 
         def added(values: Sequence[Any]) -> list[Any]:
@@ -185,6 +184,21 @@ class _Finish:
             )
         for value, place in zip(values, places):
             code.store(self._within(value, self._low, self._high), self._out, place)
+
+    def store_lines(self, lines: Sequence[Sequence[Any]], count: Any, step: Any) -> None:
+        """Finish lines of pixels, one vector each, ``step`` apart; only the first ``count`` of them are there.
+
+        The others are written first, where the last line goes that is there.
+        """
+        b, code = self._code.builder, self._code
+        last = b.sub(count, code.word(1))
+        values, starts = [], []
+        for number, line in reversed(list(enumerate(lines))):
+            here = b.icmp_signed("<", code.word(number), last)
+            start = b.add(self._at, b.mul(step, b.select(here, code.word(number), last)))
+            values += [[value] for value in line]
+            starts += [b.add(start, b.mul(self._step, code.word(pixel))) for pixel in range(len(line))]
+        self.store(values, starts)
 
     def _within(self, value: Any, low: Any, high: Any) -> Any:
         """``value`` kept within bounds; NaN stays NaN."""
@@ -247,67 +261,61 @@ def product_tile(rows: int, vectors: int, lanes: int) -> Any:
 
 
 @lru_cache(None)
-def tap_tile(pixels: int, vectors: int, lanes: int, rows: int, columns: int, at_edge: int) -> Any:
-    """``abi.tap_tile`` for ``pixels`` pixels by ``vectors`` of ``lanes`` channels, ``rows`` by ``columns`` taps."""
+def tap_tile(lines: int, pixels: int, lanes: int, rows: int, columns: int, stride: int, at_edge: int) -> Any:
+    """``abi.tap_tile``: each value of the image is loaded once for all lines of the tile that it is in."""
 
     @intrinsic
     def tap_tile(
         typing_context, x, start, pixel_step, row_step, column_step, weights, first, channels, bias,
-        y, down, height, left, along, across, width,
+        y, down, bottom, left, along, across, width, count, line_step,
         out, at, step, channel, room, after, addend, slopes, low, high,
     ):  # fmt: skip
         given = (
             x, start, pixel_step, row_step, column_step, weights, first, channels, bias,
-            y, down, height, left, along, across, width,
+            y, down, bottom, left, along, across, width, count, line_step,
             out, at, step, channel, room, after, addend, slopes, low, high,
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = Code(context, builder, lanes)
             x, start, pixel_step, row_step, column_step, weights, first, channels, bias = arguments[:9]
-            y, down, height, left, along, across, width = arguments[9:16]
-            finish = _Finish(code, signature.args[16:], arguments[16:])
+            y, down, bottom, left, along, across, width, count, line_step = arguments[9:18]
+            finish = _Finish(code, signature.args[18:], arguments[18:])
             image, weights, bias = (
                 code.address(signature.args[i], array) for i, array in ((0, x), (5, weights), (8, bias))
             )
-            ahead = [code.word(vector * lanes) for vector in range(vectors)]
-            biases = [code.load(bias, builder.add(finish.channel, each), code.floats) for each in ahead]
-            sums = biases * pixels
-            zeros = code.zeros(vectors)
-
-            def place(row: int, column: int, pixel: int) -> Any:
-                """Where a pixel's value for a tap is; at an edge that is zeros where it is outside the image."""
-                inside = builder.gep(lines[row], [steps[pixel]])
-                if not at_edge:
-                    return inside
-                fits = builder.and_(within_rows[row], within_columns[column][pixel])
-                return builder.select(fits, inside, zeros)
+            zeros = code.zeros()
 
             def within(position: Any, size: Any) -> Any:
                 return builder.icmp_unsigned("<", position, size)  # a negative one is a large one
 
-            within_rows = [within(builder.add(y, builder.mul(down, code.word(row))), height) for row in range(rows)]
-            starts = [builder.add(left, builder.mul(along, code.word(pixel))) for pixel in range(pixels)]
-            within_columns = [
-                [within(builder.add(each, builder.mul(across, code.word(column))), width) for each in starts]
-                for column in range(columns)
-            ]
+            read = (lines - 1) * stride + rows
+            within_rows = [within(builder.add(y, builder.mul(down, code.word(row))), bottom) for row in range(read)]
+            places = [builder.add(left, builder.mul(along, code.word(pixel))) for pixel in range(pixels)]
             steps = [builder.mul(pixel_step, code.word(pixel)) for pixel in range(pixels)]
-            corner = builder.gep(image, [start])
-            lines = [builder.gep(corner, [builder.mul(row_step, code.word(row))]) for row in range(rows)]
-            tap = builder.gep(weights, [first])
+            sums = [[code.load(bias, finish.channel, code.floats)] * pixels for _ in range(lines)]
+            corner, tap = builder.gep(image, [start]), builder.gep(weights, [first])
             for column in range(columns):
-                for row in range(rows):
-                    factors = [code.load(tap, each, code.floats) for each in ahead]
+                offset = builder.mul(across, code.word(column))
+                within_columns = [within(builder.add(place, offset), width) for place in places]
+                factors = []
+                for _ in range(rows):
+                    factors.append(code.load(tap, code.word(0), code.floats))
                     tap = builder.gep(tap, [channels])
+                source = corner
+                for row in range(read):
+                    users = [(line, row - line * stride) for line in range(lines) if 0 <= row - line * stride < rows]
                     for pixel in range(pixels):
-                        values = place(row, column, pixel)
-                        for vector in range(vectors):
-                            sum_ = pixel * vectors + vector
-                            value = code.load(values, ahead[vector], code.floats)
-                            sums[sum_] = code.multiply_add(value, factors[vector], sums[sum_])
-                lines = [builder.gep(line, [column_step]) for line in lines]
-            finish.store([sums[pixel * vectors : (pixel + 1) * vectors] for pixel in range(pixels)])
+                        values = builder.gep(source, [steps[pixel]])
+                        if at_edge:
+                            fits = builder.and_(within_rows[row], within_columns[pixel])
+                            values = builder.select(fits, values, zeros)
+                        value = code.load(values, code.word(0), code.floats)
+                        for line, factor in users:
+                            sums[line][pixel] = code.multiply_add(value, factors[factor], sums[line][pixel])
+                    source = builder.gep(source, [row_step])
+                corner = builder.gep(corner, [column_step])
+            finish.store_lines(sums, count, line_step)
             return context.get_dummy_value()
 
         return types.void(*given), generate

@@ -36,6 +36,7 @@ Unit = tuple[str, str]
 FUNCTIONS: tuple[Unit, ...] = (
     ("drivers.engine.walker", "run"),
     ("drivers.engine.walker", "serve"),
+    ("drivers.engine.walker", "in_bands"),
     ("drivers.engine.exchange", "answer"),
 )
 """What drivers need beside kernels: some of it only with several threads, or when a client opens a burst."""

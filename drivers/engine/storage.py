@@ -20,7 +20,7 @@ import json
 import logging
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,7 +31,7 @@ from drivers.engine import native
 from drivers.engine.abi import ArraySpec
 from drivers.engine.executable import Executable, NativeStage, StageKey
 from drivers.engine.numerics import Numerics
-from drivers.engine.program import Buffer, Command, Compiling, Memory, Program, Tensor
+from drivers.engine.program import Band, Buffer, Command, Compiling, Memory, Program, Tensor
 from drivers.engine.support import is_weight
 from drivers.engine.threads import Threads
 from hal.device import Bytes, Cache
@@ -216,6 +216,7 @@ def _stage_to_tables(key: StageKey, stage: NativeStage, data: _Data) -> dict[str
             [argument(*pair) for pair in zip(command.arguments, command.kernel.parameters)],
             int(command.work),
             bool(command.shared),
+            None if command.band is None else astuple(command.band),
         ]
         for command in stage.program.commands
     ]
@@ -252,8 +253,8 @@ def _stage(
 ) -> tuple[StageKey, NativeStage]:
     buffers = [_buffer(each, data, constants) for each in table["buffers"]]
     commands = [
-        _command((module, name), arguments, work, shared, buffers)
-        for (module, name), arguments, work, shared in table["commands"]
+        _command((module, name), arguments, work, shared, None if band is None else Band(*band), buffers)
+        for (module, name), arguments, work, shared, band in table["commands"]
     ]
     program = Program(commands, len(table["reads"]), len(table["writes"]), compiling)
     first, known = table["key"]
@@ -264,14 +265,14 @@ def _stage(
 
 
 def _command(
-    unit: native.Unit, arguments: Sequence[Any], work: int, shared: bool, buffers: Sequence[Buffer]
+    unit: native.Unit, arguments: Sequence[Any], work: int, shared: bool, band: Band | None, buffers: Sequence[Buffer]
 ) -> Command:
     kernel = native.resolve(unit)
     values = tuple(
         Tensor(buffers[argument[0]], tuple(argument[2]), argument[1]) if isinstance(parameter, ArraySpec) else argument
         for argument, parameter in zip(arguments, kernel.parameters)
     )
-    return Command(kernel, values, work, shared)
+    return Command(kernel, values, work, shared, band)
 
 
 def _buffer(table: Sequence[Any], data: Bytes, constants: dict[object, Buffer]) -> Buffer:

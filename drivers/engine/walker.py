@@ -22,6 +22,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from hal.memory import ALIGNMENT
+
 POSTED, ARRIVALS, JOB, TAKEN = range(4)
 BASES, FUNCTIONS, BLOCKS, WORK, SHARED, COUNT, SHARED_COUNT = range(7)
 
@@ -93,6 +95,21 @@ def _call(typing_context: Any, function: Any, bases: Any, block: Any, begin: Any
     return types.void(*[types.int64] * 5), generate
 
 
+_move = types.ExternalFunction("memmove", types.int64(types.int64, types.int64, types.int64))
+
+
+@intrinsic
+def _room(typing_context: Any, size: Any) -> Any:
+    """The address of so many bytes on the stack, for as long as the function runs that asks for them."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        room = builder.alloca(ir.IntType(8), arguments[0])
+        room.align = ALIGNMENT
+        return builder.ptrtoint(room, _WORD)
+
+    return types.int64(types.int64), generate
+
+
 @_jit
 def _wait_below(address: int, value: int) -> None:
     spins = 0
@@ -137,6 +154,40 @@ def _walk(job: int, thread: int, threads: int, pool: int, arrivals: int) -> int:
         arrivals += threads
         _meet(pool, arrivals)
     return arrivals
+
+
+def in_bands(bases: int, block: int, begin: int, end: int) -> None:
+    """Walk a chain's bands from ``begin`` to ``end``: what a chain has in place of a kernel.
+
+    ``block``: how many memories there are, the bytes of all windows, how many commands, and of each one eleven words:
+    the addresses of its kernel and of its block, its ``Band`` from the lines on, and the memory that is its window,
+    where this begins, and a line's bytes.
+    """
+    words = _words(block)
+    memories = words[0]
+    own = _room(8 * memories)
+    _move(own, bases, 8 * memories)
+    windows = _room(words[1])
+    for band in range(begin, end):
+        for command in range(words[2]):
+            part = _words(block + 8 * (3 + 11 * command))
+            lines, size, units, step, before, after = part[2], part[3], part[4], part[5], part[6], part[7]
+            memory, line = part[8], part[10]
+            window = windows + part[9]
+            # In blocks of lines: what the band begins and ends with, and from where on it is not there yet.
+            first = max(0, band * step - before) // size
+            last = (min(lines, (band + 1) * step + after) + size - 1) // size
+            start = first
+            if band > begin:
+                done = (min(lines, band * step + after) + size - 1) // size
+                start = max(first, done)
+                moved = first - max(0, (band - 1) * step - before) // size
+                if memory and moved and done > first:
+                    _move(window, window + moved * size * line, (done - first) * size * line)
+            if memory:
+                _words(own)[memory] = window - first * size * line
+            if start < last:
+                _call(part[0], own, part[1], start * units, last * units)
 
 
 def run(pool: int, job: int, threads: int) -> None:

@@ -16,7 +16,7 @@ from drivers.engine.program import Command, Tensor
 from drivers.kernels.fused import bounds
 from drivers.kernels.layout import nhwc_input, nhwc_output
 from drivers.kernels.padding import emit_padded, zero_of
-from drivers.kernels.tiles import PRODUCT_TILES, TAP_TILES, Tile, panels, product_tiles, tap_tiles
+from drivers.kernels.tiles import PRODUCT_TILES, TAP_TILES, TapTile, Tile, panels, product_tiles, tap_tiles
 from hal.operations.convolution import conv_axes
 from hal.operations.declaration import Arguments, Array
 from hal.operations.window import Axis
@@ -100,10 +100,11 @@ def _product_walk(tile: Tile) -> Callable[..., None]:
 products_by_tile = Sized(lambda name: _product_walk(PRODUCT_TILES[name]))
 
 
-def _tap_walk(tile: Tile, rows: int, columns: int) -> Callable[..., None]:
-    compute = abi.tap_tile(tile.rows, tile.vectors, tile.lanes, rows, columns, at_edge=False)
-    compute_at_edge = abi.tap_tile(tile.rows, tile.vectors, tile.lanes, rows, columns, at_edge=True)
-    pixels, tile_width = tile.rows, tile.width
+def _tap_walk(tile: TapTile, rows: int, columns: int, stride: int) -> Callable[..., None]:
+    sizes = tile.lines, tile.pixels, tile.lanes, rows, columns, stride
+    compute, compute_at_edge = (abi.tap_tile(*sizes, at_edge=at_edge) for at_edge in (False, True))
+    tile_lines, pixels, lanes = tile.lines, tile.pixels, tile.lanes
+    tile_rows = (tile.lines - 1) * stride + rows
 
     def taps_by_tile(
         x: F32x1,
@@ -135,44 +136,50 @@ def _tap_walk(tile: Tile, rows: int, columns: int) -> Callable[..., None]:
         channels = len(bias)
         line_step = width * channels
         least, most = np.float32(low), np.float32(high)
-        for line in range(begin, end):
+        line = begin
+        while line < end:
+            count = min(tile_lines, end - line, out_height - line % out_height)
             y = line % out_height * stride_y - top
-            inside_rows = y >= 0 and y + (rows - 1) * dilation_y < height
+            bottom = min(height, y + (count - 1) * stride_y + (rows - 1) * dilation_y + 1)
+            inside_rows = y >= 0 and y + (tile_rows - 1) * dilation_y < bottom
             for ahead in range(0, out_width, pixels):
                 pixel = min(ahead, out_width - pixels)
                 column = pixel * stride_x - left
                 last = column + (pixels - 1) * stride_x + (columns - 1) * dilation_x
-                inside = inside_rows and column >= 0 and last < width
                 start = (line // out_height * height + y) * line_step + column * channels
-                for block in range(0, channels, tile_width):
-                    channel = min(block, channels - tile_width)
-                    at = (line * out_width + pixel) * channels + channel
-                    if inside:
+                at = (line * out_width + pixel) * channels
+                # Two loops: what only tiles at the edge have to know is not found out for all.
+                if inside_rows and column >= 0 and last < width:
+                    for block in range(0, channels, lanes):
+                        channel = min(block, channels - lanes)
                         compute(
                             x, start + channel, stride_x * channels, dilation_y * line_step, dilation_x * channels,
                             weights, channel, channels, bias,
-                            y, dilation_y, height, column, stride_x, dilation_x, width,
-                            out, at, channels, channel, tile_width, after, addend, slopes, least, most,
+                            y, dilation_y, bottom, column, stride_x, dilation_x, width, count, out_width * channels,
+                            out, at + channel, channels, channel, lanes, after, addend, slopes, least, most,
                         )  # fmt: skip
-                    else:
+                else:
+                    for block in range(0, channels, lanes):
+                        channel = min(block, channels - lanes)
                         compute_at_edge(
                             x, start + channel, stride_x * channels, dilation_y * line_step, dilation_x * channels,
                             weights, channel, channels, bias,
-                            y, dilation_y, height, column, stride_x, dilation_x, width,
-                            out, at, channels, channel, tile_width, after, addend, slopes, least, most,
+                            y, dilation_y, bottom, column, stride_x, dilation_x, width, count, out_width * channels,
+                            out, at + channel, channels, channel, lanes, after, addend, slopes, least, most,
                         )  # fmt: skip
+            line += count
 
     return taps_by_tile
 
 
 def _tap_kernel(name: str) -> Callable[..., None]:
-    tile, _, window = name.partition("_")
+    tile, window, stride = name.split("_")
     rows, columns = (int(size) for size in window.split("x"))
-    return _tap_walk(TAP_TILES[tile], rows, columns)
+    return _tap_walk(TAP_TILES[tile], rows, columns, int(stride))
 
 
 taps_by_tile = Sized(_tap_kernel)
-"""By tile and window: "4x2x16_3x3"."""
+"""By tile, window and vertical stride: "4x3x16_3x3_1"."""
 
 
 _PANEL = 6144
@@ -341,6 +348,12 @@ def _constant(builder: Builder, arguments: Arguments) -> bool:
     return builder.is_constant(1) and bool(np.isfinite(arguments.filter.value).all())
 
 
+def _tap_name(tile: TapTile, vertical: Axis, horizontal: Axis) -> str:
+    """The kernel's name; one line is the same at any stride."""
+    stride = vertical.stride if tile.lines > 1 else 1
+    return f"{tile.name}_{vertical.window}x{horizontal.window}_{stride}"
+
+
 def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
     """Emit a depthwise convolution in float32."""
     vertical, horizontal = conv_axes(arguments)
@@ -375,7 +388,7 @@ def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
                 operations=math.prod(out.shape) * rows * columns,
             )
 
-        candidates = [f"{tile.name}_{rows}x{columns}" for tile in tap_tiles(width, channels, rows * columns)]
+        candidates = [_tap_name(tile, vertical, horizontal) for tile in tap_tiles(vertical, horizontal, channels)]
         question = f"taps {image.shape} {out.shape} {vertical} {horizontal}"
         name = builder.tuner.choose(
             question,

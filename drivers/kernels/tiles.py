@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from drivers.engine import processor
 from hal.operations.declaration import Array
+from hal.operations.window import Axis
 
 _LATENCY = 4
 """Cycles from a multiply-add's operands to its result; two are begun in each cycle, and two vectors loaded."""
@@ -18,16 +20,17 @@ _LATENCY = 4
 _ENDING = 24
 """Cycles about that a tile takes beside its products, and one for each of its vectors."""
 
-_CHECK = 0.25
-"""Cycles about, by and large, that a depthwise tile takes to see whether a pixel's value is inside the image."""
+_LOAD = 0.8
+"""Cycles about that a depthwise tile takes for each vector that it loads: more of them come from the second cache."""
 
 _CANDIDATES, _NEAR = 4, 1.25
 
 _ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 20)
 _VECTORS = (1, 2, 3, 4, 5, 7)
-_PIXELS = (1, 2, 3, 4, 6, 8, 12)
-_MOST_SUMS = 12
-"""Of a depthwise tile: more only fetch more of the image at once than the nearest cache can hold side by side."""
+_TAP_LINES = (1, 2, 3, 4, 7)
+_TAP_PIXELS = (1, 2, 3, 4, 5, 6, 8, 12)
+_MOST_TAP_SUMS = {32: 20, 16: 9}
+"""Of a depthwise tile, by registers: a column of its filter and a value are there beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,20 @@ class Tile:
         return self.vectors * self.lanes
 
 
+@dataclass(frozen=True, slots=True)
+class TapTile:
+    """``lines`` of ``pixels`` pixels by ``lanes`` channels, for depthwise sums."""
+
+    lines: int
+    pixels: int
+    lanes: int
+
+    @property
+    def name(self) -> str:
+        """Lines by pixels by lanes."""
+        return f"{self.lines}x{self.pixels}x{self.lanes}"
+
+
 def _fitting(lanes: int, registers: int) -> list[Tile]:
     """The tiles whose sums, factors and a value fit into registers."""
     sizes = [(rows, vectors) for rows in _ROWS for vectors in _VECTORS]
@@ -65,8 +82,8 @@ PRODUCT_TILES = {tile.name: tile for lanes in _LANES for tile in _fitting(lanes,
 TAP_TILES = {
     tile.name: tile
     for lanes in _LANES
-    for tile in (Tile(pixels, vectors, lanes) for pixels in _PIXELS for vectors in _VECTORS)
-    if (tile.rows + 1) * tile.vectors < _ALL_REGISTERS[lanes] and tile.rows * tile.vectors <= _MOST_SUMS
+    for tile in (TapTile(lines, pixels, lanes) for lines in _TAP_LINES for pixels in _TAP_PIXELS)
+    if tile.lines * tile.pixels <= _MOST_TAP_SUMS[_ALL_REGISTERS[lanes]]
 }
 """The tiles that depthwise sums have kernels for."""
 
@@ -86,24 +103,35 @@ def product_tiles(pixels: int, channels: int, products: int) -> list[Tile]:
     return _likeliest((each for each in PRODUCT_TILES.values() if each.lanes == lanes and each.rows <= pixels), cycles)
 
 
-def tap_tiles(pixels: int, channels: int, taps: int) -> list[Tile]:
-    """The same for depthwise sums over ``taps``."""
+def tap_tiles(vertical: Axis, horizontal: Axis, channels: int) -> list[TapTile]:
+    """The same for depthwise sums over a window that walks these axes."""
     lanes = _lanes(channels)
+    taps = vertical.window * horizontal.window
 
-    def cycles(tile: Tile) -> float:
-        step = max((tile.rows + 1) * tile.vectors / 2, _LATENCY) + _CHECK * tile.rows
-        ending = _ENDING + tile.rows * tile.vectors
-        return -(-pixels // tile.rows) * -(-channels // tile.width) * (taps * step + ending)
+    def cycles(tile: TapTile) -> float:
+        lines, pixels = tile.lines, tile.pixels
+        read = (lines - 1) * vertical.stride + vertical.window
+        loads = horizontal.window * (read * pixels + vertical.window)
+        step = max(taps * lines * pixels / 2, loads * _LOAD, taps * _LATENCY)
+        tiles = -(-vertical.output // lines) * -(-horizontal.output // pixels)
+        return tiles * (step + _ENDING + 2 * lines * pixels)
 
-    fitting = (tile for tile in TAP_TILES.values() if tile.lanes == lanes and tile.width <= channels)
-    return _likeliest((tile for tile in fitting if tile.rows <= pixels), cycles)
+    def fits(tile: TapTile) -> bool:
+        if tile.lanes != lanes or tile.pixels > horizontal.output or tile.lines > vertical.output:
+            return False
+        return tile.lines == 1 or vertical.dilation == 1  # else lines have other rows of the image
+
+    return _likeliest((tile for tile in TAP_TILES.values() if fits(tile)), cycles)
 
 
 def _lanes(channels: int) -> int:
     return max(each for each in _LANES if each <= min(processor.lanes(), channels))
 
 
-def _likeliest(tiles: Iterable[Tile], cycles: Callable[[Tile], float]) -> list[Tile]:
+_AnyTile = TypeVar("_AnyTile", Tile, TapTile)
+
+
+def _likeliest(tiles: Iterable[_AnyTile], cycles: Callable[[_AnyTile], float]) -> list[_AnyTile]:
     """The few tiles worth a trial: those whose estimates are near the best one."""
     ranked = sorted(tiles, key=cycles)
     return [tile for tile in ranked[:_CANDIDATES] if cycles(tile) <= _NEAR * cycles(ranked[0])]

@@ -115,6 +115,20 @@ def least_fitting(known, widest):
     return choose
 
 
+def least_fitting_taps(vertical, horizontal, channels):
+    """The same for depthwise sums: the tile that reaches furthest past the last line, and past the last pixel."""
+    possible = [
+        tile
+        for tile in tiles.TAP_TILES.values()
+        if tile.lanes <= min(processor.lanes(), channels)
+        and tile.pixels <= horizontal.output
+        and (tile.lines == 1 or vertical.dilation == 1)
+    ]
+    return [
+        max(possible, key=lambda tile: (-vertical.output % tile.lines, -horizontal.output % tile.pixels, tile.lanes))
+    ]
+
+
 def numbers(*shape, dtype=np.float32):
     random = np.random.default_rng(shape)
     if dtype == np.float32:
@@ -191,7 +205,7 @@ def main(side, threads):
     """Run all cases; the last line that is printed names the one in which the process ends."""
     lowering.WORTH_SHARING = 0
     tiled.product_tiles = least_fitting(tiles.PRODUCT_TILES, lambda channels: 4 * channels)
-    tiled.tap_tiles = least_fitting(tiles.TAP_TILES, lambda channels: channels)
+    tiled.tap_tiles = least_fitting_taps
     fences = Fences(at_end=side == "end")
     for name, (model, inputs) in cases():
         print(name, flush=True)

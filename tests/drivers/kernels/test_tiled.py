@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from drivers.engine import lowering
 from drivers.kernels import tiled, tiles
 from hal import reference
+from hal.operations.window import Axis
 from hal.types import FuseCode
 from hal.types import OperationType as O
 from tests.drivers.engine import programs
@@ -103,12 +104,19 @@ def check(convolution, kernel, commands=None):
     return command
 
 
+def sums(tile):
+    """How many vectors of sums a tile has; where that is the same, which is the wider one."""
+    if isinstance(tile, tiles.TapTile):
+        return tile.lines * tile.pixels, tile.pixels
+    return tile.rows * tile.vectors, tile.vectors
+
+
 def quick(several):
     """A parameter for each of these tiles; all but a few for each number of lanes are slow."""
     chosen = set()
     for lanes in {tile.lanes for tile in several.values()}:
         alike = [tile for tile in several.values() if tile.lanes == lanes]
-        chosen |= {alike[0], alike[-1], max(alike, key=lambda tile: (tile.rows * tile.vectors, tile.vectors))}
+        chosen |= {alike[0], alike[-1], max(alike, key=sums)}
     slow = pytest.mark.slow
     return [pytest.param(tile, id=name, marks=() if tile in chosen else slow) for name, tile in sorted(several.items())]
 
@@ -165,18 +173,24 @@ def test_fully_connected(batches, size, units):
 @pytest.mark.parametrize("tile", quick(tiles.TAP_TILES))
 def test_every_tap_tile(only, tile):
     only(tile)
-    beyond, channels = tile.rows + tile.rows // 2 + 1, tile.width + tile.lanes // 2 + 1
+    beyond, channels = tile.pixels + tile.pixels // 2 + 1, tile.lanes + tile.lanes // 2 + 1
     square = Walk(3, 3, padding=(1, 1, 1, 1))
 
-    def depthwise(walk, pixels, channels, **more):
-        image = numbers(2, 7, walk.width_for(pixels), channels)
-        kernel = f"{TAPS}.{tile.name}_{walk.rows}x{walk.columns}"
+    def depthwise(walk, height, pixels, channels, **more):
+        image = numbers(2, height, walk.width_for(pixels), channels)
+        stride = walk.strides[0] if tile.lines > 1 else 1
+        kernel = f"{TAPS}.{tile.name}_{walk.rows}x{walk.columns}_{stride}"
         check(Convolution(image, channels, walk, depthwise=True, **more), kernel)
 
-    depthwise(square, tile.rows, tile.width)
-    depthwise(square, beyond, channels, activation=RELU6)
-    depthwise(Walk(3, 3, (0, 2, 3, 1), (2, 3), (2, 1)), beyond, channels, after=[O.ADD, O.PRELU])
-    depthwise(Walk(3, 3, (1, 0, 1, 0), (1, 1), (1, 2)), beyond, 2 * tile.width, after=[O.HARD_SWISH])
+    for height in {max(1, tile.lines - 1), tile.lines, 2 * tile.lines + 1}:
+        depthwise(square, height, tile.pixels, tile.lanes)
+        depthwise(square, height, beyond, channels, activation=RELU6)
+    for stride in (2, 3):
+        walk = Walk(3, 3, (0, 2, 2, 1), (stride, 3), (1, 2))
+        depthwise(walk, stride * tile.lines + 3, beyond, channels, after=[O.ADD, O.PRELU])
+    depthwise(Walk(3, 3, (1, 0, 1, 0), (1, 1), (1, 2)), 7, beyond, 2 * tile.lanes, after=[O.HARD_SWISH])
+    if tile.lines == 1:
+        depthwise(Walk(3, 3, (0, 2, 3, 1), (2, 3), (2, 1)), 7, beyond, channels, after=[O.ADD, O.PRELU])
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 5), (5, 1), (2, 4), (5, 5), (7, 7)])
@@ -271,14 +285,31 @@ def test_processors_with_other_vectors_compute_the_same(monkeypatch, lanes, chan
     products=st.integers(1, 5000),
     lanes=st.sampled_from([4, 8, 16]),
 )
-def test_there_are_tiles_for_any_output(pixels, channels, products, lanes):
+def test_there_are_product_tiles_for_any_output(pixels, channels, products, lanes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiles.processor, "lanes", lambda: lanes)
-        several = tiles.product_tiles(pixels, channels, products), tiles.tap_tiles(pixels, channels, products)
-    for known, candidates in zip((tiles.PRODUCT_TILES, tiles.TAP_TILES), several):
-        assert 1 <= len({tile.name for tile in candidates}) == len(candidates)
-        for tile in candidates:
-            assert known[tile.name] is tile
-            assert tile.rows <= pixels
-            assert tile.lanes <= min(lanes, channels)
-    assert all(tile.width <= channels for tile in several[1])
+        candidates = tiles.product_tiles(pixels, channels, products)
+    assert 1 <= len({tile.name for tile in candidates}) == len(candidates)
+    for tile in candidates:
+        assert tiles.PRODUCT_TILES[tile.name] is tile
+        assert tile.rows <= pixels
+        assert tile.lanes <= min(lanes, channels)
+
+
+axes = st.builds(
+    Axis, st.integers(49, 5000), st.integers(1, 7), st.integers(1, 4), st.integers(1, 8), *[st.just(0)] * 2
+)
+
+
+@given(vertical=axes, horizontal=axes, channels=st.integers(1, 5000), lanes=st.sampled_from([4, 8, 16]))
+def test_there_are_tap_tiles_for_any_output(vertical, horizontal, channels, lanes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles.processor, "lanes", lambda: lanes)
+        candidates = tiles.tap_tiles(vertical, horizontal, channels)
+    assert 1 <= len({tile.name for tile in candidates}) == len(candidates)
+    for tile in candidates:
+        assert tiles.TAP_TILES[tile.name] is tile
+        assert tile.lines <= vertical.output
+        assert tile.pixels <= horizontal.output
+        assert tile.lanes <= min(lanes, channels)
+        assert tile.lines == 1 or vertical.dilation == 1
