@@ -114,6 +114,9 @@ SCRATCH = 2048
 AFTER_ADD, AFTER_PRELU, AFTER_HARD_SWISH = 1, 2, 4
 """What a tile's results go through before their bounds, in this order; bits of the tiles' ``after``."""
 
+AFTER_BOUNDS = 8
+"""Of an 8-bit tile: its sums' results are kept within bounds, narrower than those of int8, before all that."""
+
 
 def product_tile(rows: int, vectors: int, lanes: int) -> Builtin:
     """A micro-kernel for sums of products: ``rows`` pixels by ``vectors`` times ``lanes`` channels of float32.
@@ -158,16 +161,32 @@ class Ending(Enum):
     FLOAT64 = 4
 
 
-def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, ending: Ending) -> Builtin:
+SUM_FIELDS, SLOPE_FIELDS = 5, 9
+"""How many more numbers a row of ``endings`` has for each lane where results are added to, or go through PRELU."""
+
+
+ROUNDER = 1.5 * 2.0**23
+"""A float32 whose last bit counts ones: adding it, and taking it away, rounds to whole numbers, halves to even."""
+
+
+def ending_fields(ending: Ending, after: int) -> int:
+    """How many int32 a row of ``endings`` has for each lane, with what results go through ``after`` it."""
+    return ending.value + SUM_FIELDS * bool(after & AFTER_ADD) + SLOPE_FIELDS * bool(after & AFTER_PRELU)
+
+
+def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, ending: Ending, after: int) -> Builtin:
     """``product_tile`` for 8-bit values, whose products ``dots.DOTS[group]`` adds.
 
-    As a function of x, start, pixel_step, taps, run, weights, first, endings, row, out, at, step, room, low, high.
+    As a function of x, start, pixel_step, taps, run, weights, first, and of what every tile ends with: endings, row,
+    addend, out, at, step, room, low, high.
 
     A run has at least ``group`` values; its last ``group`` ones are taken together, also where that takes some
     twice: those weights are 0. ``weights`` are bytes. ``endings`` (``requantization``) has rows of numbers for vectors
-    of channels, the tile's from ``row`` on, of the kind ``ending``.
+    of channels, the tile's from ``row`` on, of the kind ``ending``. Results go through what the bits of ``after`` say:
+    with AFTER_BOUNDS they are first kept within ``low`` and ``high``. For AFTER_ADD and AFTER_PRELU rows have more
+    numbers (``endings_quant8``); ``addend`` is addressed like ``out``.
     """
-    return Builtin("product_tile_quant8", (rows, vectors, lanes, group, ending.value))
+    return Builtin("product_tile_quant8", (rows, vectors, lanes, group, ending.value, after))
 
 
 def gather_rows(lanes: int, group: int) -> Builtin:
@@ -181,13 +200,13 @@ def gather_rows(lanes: int, group: int) -> Builtin:
     return Builtin("gather_rows", (lanes, group))
 
 
-def tap_tile_quant8(pixels: int, lanes: int, group: int, ending: Ending) -> Builtin:
+def tap_tile_quant8(pixels: int, lanes: int, group: int, ending: Ending, after: int) -> Builtin:
     """``tap_tile`` for 8-bit values, over rows that ``gather_rows`` has laid out: ``groups`` of so many.
 
     As a function of gathered, start, pixel_step, group_step, column_step, groups, columns, weights, first, and of what
     ``product_tile_quant8`` ends with. Steps in ``gathered`` are bytes.
     """
-    return Builtin("tap_tile_quant8", (pixels, lanes, group, ending.value))
+    return Builtin("tap_tile_quant8", (pixels, lanes, group, ending.value, after))
 
 
 SUM, PRODUCT, LEAKY = range(3)

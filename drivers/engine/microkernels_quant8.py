@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from drivers.engine import abi
-from drivers.engine.abi import SUM_BITS, Ending
+from drivers.engine.abi import AFTER_ADD, AFTER_BOUNDS, AFTER_PRELU, ROUNDER, SUM_BITS, SUM_FIELDS, Ending
 from drivers.engine.dots import DOTS, held
 from drivers.engine.microkernels import Code
 
@@ -37,6 +37,7 @@ class _Code8(Code):
         self.held = held(lanes)
         self.ints = ir.VectorType(_INT, self.held)
         self.words = ir.VectorType(_WORD, self.held // 2)
+        self.reals = ir.VectorType(ir.FloatType(), self.held)
 
     def every(self, kind: Any, number: int) -> Any:
         return ir.Constant(kind, [number] * kind.count)
@@ -56,14 +57,27 @@ class _Code8(Code):
         """Both words as vectors of int32."""
         return self.splat(self.builder.trunc(low, _INT)), self.splat(self.builder.trunc(high, _INT))
 
-    def leave(self, results: Any, low: Any, high: Any, pointer: Any, at: Any) -> None:
-        """Write int32 ``results``, kept within ``low`` and ``high``, as int8."""
-        values = self.builder.trunc(self.kept(results, low, high), ir.VectorType(_BYTE, self.held))
+    def leave(self, results: Any, pointer: Any, at: Any) -> None:
+        """Write int32 ``results`` as int8."""
+        values = self.builder.trunc(results, ir.VectorType(_BYTE, self.held))
         self.store(self.shuffled(values, values, range(self.lanes)) if self.held > self.lanes else values, pointer, at)
+
+    def there(self, pointer: Any, at: Any) -> Any:
+        """As many int8 as there are lanes, as int32."""
+        return self.builder.sext(self.filled(self.load(pointer, at, ir.VectorType(_BYTE, self.lanes))), self.ints)
+
+    def filled(self, vector: Any) -> Any:
+        """``lanes`` elements as ``held`` ones."""
+        room = [*range(self.lanes), *[0] * (self.held - self.lanes)]
+        return self.shuffled(vector, vector, room) if self.held > self.lanes else vector
 
     def called(self, name: str, result: Any, *values: Any) -> Any:
         kinds = ir.FunctionType(result, [value.type for value in values])
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kinds, name), values)
+
+    def times(self, one: Any, other: Any) -> Any:
+        """The product of float32, rounded: it doesn't become a part of an addition."""
+        return self.called(f"llvm.arithmetic.fence.v{self.held}f32", self.reals, self.builder.fmul(one, other))
 
     def kept(self, value: Any, low: Any, high: Any) -> Any:
         """``value`` within ``low`` and ``high``, signed integers all."""
@@ -92,11 +106,10 @@ class _Code8(Code):
         return self.builder.sext(self.load(pointer, at, ir.VectorType(_BYTE, self.held)), self.ints)
 
     def same(self, pointer: Any, at: Any) -> Any:
-        """The group of an image's values that is at a byte of ``pointer``, the same in each lane."""
+        """The group of values that is at a byte of ``pointer``, the same in each lane."""
         b = self.builder
         if self.group == 4:
-            value = b.xor(self.load(pointer, at, _INT), ir.Constant(_INT, _FLIPS))
-            return self.splat(value)
+            return self.splat(self.load(pointer, at, _INT))
         if self.group == 2:
             pairs = self.splat(self.load(pointer, at, _SHORT))
             values = b.bitcast(pairs, ir.VectorType(_BYTE, 2 * self.held))
@@ -106,8 +119,7 @@ class _Code8(Code):
     def lane_values(self, rows: Sequence[Any]) -> Any:
         """A vector of each row of a group as they go into ``dot``: lane by lane. ``rows``: of int8, ``lanes`` each."""
         b = self.builder
-        room = [*range(self.lanes), *[0] * (self.held - self.lanes)]
-        wide = [self.shuffled(row, row, room) if self.held > self.lanes else row for row in rows]
+        wide = [self.filled(row) for row in rows]
         if self.group == 1:
             return wide[0]
         order = [row * self.held + lane for lane in range(self.held) for row in range(self.group)]
@@ -129,8 +141,8 @@ class _Code8(Code):
 class _Endings:
     """Rows of ``endings``: what a vector of sums begins with, and what becomes of it."""
 
-    def __init__(self, code: _Code8, table: Any, kind: Ending) -> None:
-        self._code, self._table, self._kind = code, table, kind
+    def __init__(self, code: _Code8, table: Any, kind: Ending, after: int = 0) -> None:
+        self._code, self._table, self._kind, self._after = code, table, kind, after
 
     def bias(self, row: Any) -> Any:
         """What a vector's sums begin with."""
@@ -146,7 +158,7 @@ class _Endings:
 
     def _field(self, row: Any, field: int, kind: Any) -> Any:
         b, code = self._code.builder, self._code
-        first = b.mul(row, code.word(self._kind.value * code.held))
+        first = b.mul(row, code.word(abi.ending_fields(self._kind, self._after) * code.held))
         return code.load(self._table, b.add(first, code.word(field * code.held)), kind)
 
     def _simply(self, row: Any) -> Callable[[Any], Any]:
@@ -214,17 +226,56 @@ class _Endings:
     def _truncated(self, reals: Any) -> Any:
         return self._code.called(f"llvm.trunc.v{self._code.held}f64", reals.type, reals)
 
+    def adding(self, row: Any) -> Callable[[Any, Any], Any]:
+        """What makes sums of results and of what they are added to, within bounds."""
+        b, code = self._code.builder, self._code
+        own, other, rest, low, high = self._more(row, self._kind.value, [code.reals] * 3 + [code.ints] * 2)
+
+        def results(values: Any, addends: Any) -> Any:
+            values, addends = (b.sitofp(each, code.reals) for each in (values, addends))
+            scaled = b.fadd(code.times(values, own), b.fadd(code.times(addends, other), rest))
+            return code.kept(self._whole(scaled), low, high)
+
+        return results
+
+    def sloping(self, row: Any) -> Callable[[Any], Any]:
+        """What has results go through PRELU, within bounds."""
+        b, code = self._code.builder, self._code
+        first = self._kind.value + (SUM_FIELDS if self._after & AFTER_ADD else 0)
+        zero, *reals, low, high = self._more(row, first, [code.ints, *[code.reals] * 6, *[code.ints] * 2])
+
+        def results(values: Any) -> Any:
+            numbers = b.sub(values, zero)
+            negative = b.icmp_signed("<", numbers, code.every(code.ints, 0))
+            factor, share, rest = (b.select(negative, *pair) for pair in zip(reals[:3], reals[3:]))
+            whole = self._rounded(code.times(b.sitofp(numbers, code.reals), factor))
+            return code.kept(self._whole(b.fadd(code.times(whole, share), rest)), low, high)
+
+        return results
+
+    def _more(self, row: Any, first: int, kinds: Sequence[Any]) -> list[Any]:
+        return [self._field(row, first + position, kind) for position, kind in enumerate(kinds)]
+
+    def _whole(self, reals: Any) -> Any:
+        """The whole numbers next to ``reals``, as int32."""
+        return self._code.builder.fptosi(self._rounded(reals), self._code.ints)
+
+    def _rounded(self, reals: Any) -> Any:
+        b, rounder = self._code.builder, ir.Constant(self._code.reals, [ROUNDER] * self._code.held)
+        return b.fsub(b.fadd(reals, rounder), rounder)
+
 
 class _Ending8:
     """What becomes of a tile's sums: see ``abi.product_tile_quant8``'s parameters from ``endings`` on."""
 
-    def __init__(self, code: _Code8, signature: Any, arguments: Sequence[Any], kind: Ending) -> None:
-        endings, row, out, at, step, room, low, high = arguments
-        self._code = code
-        self._endings = _Endings(code, code.address(signature[0], endings), kind)
-        self._out = code.address(signature[2], out)
+    def __init__(self, code: _Code8, signature: Any, arguments: Sequence[Any], kind: Ending, after: int) -> None:
+        endings, row, addend, out, at, step, room, low, high = arguments
+        self._code, self._after = code, after
+        self._endings = _Endings(code, code.address(signature[0], endings), kind, after)
+        self._addend, self._out = (code.address(signature[i], array) for i, array in ((2, addend), (3, out)))
         self._row, self._at, self._step, self._room = row, at, step, room
-        self._low, self._high = code.bounds(low, high)
+        limits = code.every(code.ints, -128), code.every(code.ints, 127)
+        self._bounds = code.bounds(low, high) if after & AFTER_BOUNDS else limits
 
     def bias(self, vector: int) -> Any:
         """What a vector's sums begin with."""
@@ -242,28 +293,40 @@ class _Ending8:
         """Finish a tile's rows of vectors."""
         b, code = self._code.builder, self._code
         for vector in range(len(tile[0])):
-            results = self._endings.rescaling(self._row_of(vector))
+            ends = self._endings
+            row_of_endings = self._row_of(vector)
+            results = ends.rescaling(row_of_endings)
+            adding = ends.adding(row_of_endings) if self._after & AFTER_ADD else None
+            sloping = ends.sloping(row_of_endings) if self._after & AFTER_PRELU else None
             column = b.add(self._at, self._column(vector))
             for row in range(len(tile)):
                 place = b.add(column, b.mul(self._step, code.word(row)))
-                code.leave(results(tile[row][vector]), self._low, self._high, self._out, place)
+                values = code.kept(results(tile[row][vector]), *self._bounds)
+                if adding:
+                    values = adding(values, code.there(self._addend, place))
+                if sloping:
+                    values = sloping(values)
+                code.leave(values, self._out, place)
 
 
 @lru_cache(None)
-def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, ending_kind: int) -> Any:
+def product_tile_quant8(rows: int, vectors: int, lanes: int, group: int, ending_kind: int, after: int) -> Any:
     """``abi.product_tile_quant8``."""
 
     @intrinsic
     def product_tile_quant8(
         typing_context, x, start, pixel_step, taps, run, weights, first,
-        endings, row, out, at, step, room, low, high,
+        endings, row, addend, out, at, step, room, low, high,
     ):  # fmt: skip
-        given = (x, start, pixel_step, taps, run, weights, first, endings, row, out, at, step, room, low, high)
+        given = (
+            x, start, pixel_step, taps, run, weights, first,
+            endings, row, addend, out, at, step, room, low, high,
+        )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = _Code8(context, builder, lanes, group)
             x, start, pixel_step, taps, run, weights, first = arguments[:7]
-            ending = _Ending8(code, signature.args[7:], arguments[7:], Ending(ending_kind))
+            ending = _Ending8(code, signature.args[7:], arguments[7:], Ending(ending_kind), after)
             image, table, weights = (
                 code.address(signature.args[i], array) for i, array in ((0, x), (3, taps), (5, weights))
             )
@@ -332,23 +395,23 @@ def gather_rows(lanes: int, group: int) -> Any:
 
 
 @lru_cache(None)
-def tap_tile_quant8(pixels: int, lanes: int, group: int, ending_kind: int) -> Any:
+def tap_tile_quant8(pixels: int, lanes: int, group: int, ending_kind: int, after: int) -> Any:
     """``abi.tap_tile_quant8``."""
 
     @intrinsic
     def tap_tile_quant8(
         typing_context, gathered, start, pixel_step, group_step, column_step, groups, columns, weights, first,
-        endings, row, out, at, step, room, low, high,
+        endings, row, addend, out, at, step, room, low, high,
     ):  # fmt: skip
         given = (
             gathered, start, pixel_step, group_step, column_step, groups, columns, weights, first,
-            endings, row, out, at, step, room, low, high,
+            endings, row, addend, out, at, step, room, low, high,
         )  # fmt: skip
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code = _Code8(context, builder, lanes, group)
             gathered, start, pixel_step, group_step, column_step, groups, columns, weights, first = arguments[:9]
-            ending = _Ending8(code, signature.args[9:], arguments[9:], Ending(ending_kind))
+            ending = _Ending8(code, signature.args[9:], arguments[9:], Ending(ending_kind), after)
             image, weights = (code.address(signature.args[i], array) for i, array in ((0, gathered), (7, weights)))
             walked = [ending.bias(0)] * pixels
             walked.append(first)
@@ -422,7 +485,7 @@ def pair_quant8(function: int, vectors: int, lanes: int) -> Any:
                 values = [code.weights(array, builder.add(place, step)) for array, place in ((a, first), (b, other))]
                 results.append(_PAIRS[function](code, endings, values))
             for vector, result in enumerate(results):
-                code.leave(result, *bounds, out, builder.add(at, code.word(vector * lanes)))
+                code.leave(code.kept(result, *bounds), out, builder.add(at, code.word(vector * lanes)))
             return context.get_dummy_value()
 
         return types.void(*given), generate

@@ -70,8 +70,9 @@ def _lower_fully_connected(builder: Builder, arguments: Arguments) -> None:
     if out.dtype == "float32" and builder.is_constant(1):
         emit_matrix_products(builder, x, builder.bias(), out, bounds(arguments.activation))
         return
-    if out.dtype == "int8" and tiled_quant8.fits_matrix_products(builder, arguments):
-        tiled_quant8.emit_matrix_products(builder, arguments, x, out)
+    if out.dtype == "int8" and tiled_quant8.fits_matrix_products(builder, arguments.weights):
+        in_float64 = builder.numerics.scales_in_float64
+        tiled_quant8.emit_matrix_products(builder, arguments, arguments.weights, x, out, in_float64=in_float64)
         return
     weights = weights_in_order(builder, 1, arguments.weights, (1, 0))
     bias, work = builder.bias(), units

@@ -18,6 +18,7 @@ b it may be too large. For what leaves 32 bits even so there is an ending for *a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,42 @@ def endings(
     """
     rows = [_row(bias, factors, zero_point, vector, kind) for vector in vectors]
     return np.array(rows, np.uint32).view(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A simple row whose lanes are all alike, as its numbers stand in it."""
+
+    bias: int
+    twice: int
+    below: int
+    bits: int
+    offset: int
+
+    @property
+    def multiplier(self) -> float:
+        """What sums are multiplied by before they are rounded the first time."""
+        return self.twice / 2**32
+
+    @property
+    def zero_point(self) -> int:
+        """What is added to results."""
+        return (self.offset >> 32) - ((1 << self.bits) >> 1) >> self.bits
+
+    def results(self, sums: Array) -> Array:
+        """What becomes of int64 ``sums``, the bias included."""
+        high = (sums * self.twice + self.offset) >> 32
+        return (high - (self.below - self.twice) * (sums < 0)) >> self.bits
+
+
+def simple_rows(table: Array, lanes: int) -> list[Simple]:
+    """The rows of a table of ``endings``, those that are ``Simple``."""
+    found = []
+    for row in table.reshape(-1, Ending.SIMPLE.value, held(lanes)).tolist():
+        twice, below = (row[field][0] % 2**32 for field in (1, 2))
+        offset = row[4][0] % 2**32 + (row[4][1] << 32)
+        found.append(Simple(row[0][0], twice, below, row[3][0], offset))
+    return found
 
 
 def _row(bias: Array, factors: Sequence[Any], zero_point: int, channels: Sequence[int], kind: Ending) -> list[int]:

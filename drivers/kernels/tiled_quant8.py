@@ -3,53 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from drivers.engine import abi
-from drivers.engine.abi import Ending, I8x1, I32x1, I64x1, Sized
+from drivers.engine.abi import AFTER_BOUNDS, Ending, I8x1, I32x1, I64x1, Sized, helper
 from drivers.engine.dots import DOTS
-from drivers.engine.lowering import Builder
-from drivers.engine.program import Tensor
+from drivers.engine.lowering import Builder, command
+from drivers.engine.program import Command, Tensor
 from drivers.kernels.fused import quantized_bounds
 from drivers.kernels.layout import nhwc_input, nhwc_output
 from drivers.kernels.padding import emit_padded, zero_of
 from drivers.kernels.requantization import endings, suiting
 from drivers.kernels.tiled import pixel_axis
-from drivers.kernels.tiles_quant8 import (
-    PRODUCT_TILES,
-    TAP_TILES,
-    Tile8,
-    panels,
-    product_tile,
-    tap_panels,
-    tap_tile,
-    vectors,
-)
+from drivers.kernels.tiles_quant8 import Tile8, best_dot, named, panels, product_tiles, tap_panels, tap_tiles, vectors
 from hal.operations.convolution import conv_axes
-from hal.operations.declaration import Arguments, TensorSpec
+from hal.operations.declaration import Arguments, Array, TensorSpec
 from hal.operations.window import Axis
 
 _ROOM = 32 << 10
-"""Bytes for rows that are laid out for depthwise sums: they stay in the nearest cache."""
+"""Bytes for what is laid out anew of an image: they stay in the nearest cache."""
 
 
 def _product_walk(tile: Tile8) -> Callable[..., None]:
-    compute = abi.product_tile_quant8(tile.rows, tile.vectors, tile.lanes, tile.dot.group, tile.ending)
+    compute = abi.product_tile_quant8(tile.rows, tile.vectors, tile.lanes, tile.dot.group, tile.ending, tile.after)
+    workspace = abi.workspace(_ROOM)
     rows, width, count = tile.rows, tile.width, tile.vectors
-    group, vector_bytes = tile.dot.group, tile.dot.vector_bytes(tile.lanes)
+    group, vector_bytes, flips = tile.dot.group, tile.dot.vector_bytes(tile.lanes), tile.dot.added
 
     def products_by_tile(
         x: I8x1,
         taps: I64x1,
+        places: I64x1,
         weights: I8x1,
         endings: I32x1,
+        addend: I8x1,
         out: I8x1,
         run: int,
         pixels: int,
         pixel_step: int,
-        lines: int,
+        out_width: int,
+        out_height: int,
         line_step: int,
         image_step: int,
         channels: int,
@@ -58,30 +53,42 @@ def _product_walk(tile: Tile8) -> Callable[..., None]:
         begin: int,
         end: int,
     ) -> None:
-        """``tiled.products_by_tile`` for 8-bit values."""
+        """Sums of products of 8-bit values for lines of pixels.
+
+        A unit of work is a panel of weights (``tiles_quant8.panels``) for ``pixels`` of a line of the output, whose
+        input pixels are ``pixel_step`` elements apart. There are ``out_height`` lines of ``out_width`` pixels,
+        ``line_step`` elements apart, in each of the images, ``image_step`` apart. The last pixels of a line may go
+        over some of those before. For a dot of unsigned values they are written anew, each tap's at one of ``places``.
+        """
         panels = (channels + width - 1) // width
+        parts = (out_width + pixels - 1) // pixels
         panel_bytes = len(taps) * ((run + group - 1) // group) * count * vector_bytes
-        total = len(out) // channels
+        flipped, done = workspace(), -1
         for unit in range(begin, end):
-            line, panel = unit // panels, unit % panels
-            first = min(line * pixels, total - pixels)
-            back = (line * pixels - first) * pixel_step
-            start = line // lines * image_step + line % lines * line_step - back
+            block, panel = unit // panels, unit % panels
+            line = block // parts
+            first = min(block % parts * pixels, out_width - pixels)
+            start = line // out_height * image_step + line % out_height * line_step + first * pixel_step
+            if flips and block != done:
+                for tap in range(len(taps)):
+                    _flip(x, start + taps[tap], flipped, places[tap], (pixels - 1) * pixel_step + run)
+                done = block
             channel = panel * width
             for ahead in range(0, pixels, rows):
                 pixel = min(ahead, pixels - rows)
                 compute(
-                    x,
-                    start + pixel * pixel_step,
+                    flipped if flips else x,
+                    pixel * pixel_step if flips else start + pixel * pixel_step,
                     pixel_step,
-                    taps,
+                    places if flips else taps,
                     run,
                     weights,
                     panel * panel_bytes,
                     endings,
                     panel * count,
+                    addend,
                     out,
-                    (first + pixel) * channels + channel,
+                    (line * out_width + first + pixel) * channels + channel,
                     channels,
                     channels - channel,
                     low,
@@ -91,13 +98,20 @@ def _product_walk(tile: Tile8) -> Callable[..., None]:
     return products_by_tile
 
 
-products_by_tile = Sized(lambda name: _product_walk(PRODUCT_TILES[name]))
+@helper
+def _flip(x, first, out, at, count):
+    """Write ``count`` int8 as the uint8 that are 128 more."""
+    for n in range(count):
+        out[np.uint64(at + n)] = np.int8(x[np.uint64(first + n)] ^ np.int8(-128))
+
+
+products_by_tile = Sized(lambda name: _product_walk(named(name)))
 
 
 def _tap_walk(tile: Tile8) -> Callable[..., None]:
     lanes, group = tile.lanes, tile.dot.group
-    compute = abi.tap_tile_quant8(tile.rows, lanes, group, tile.ending)
-    compute_one = abi.tap_tile_quant8(1, lanes, group, tile.ending)
+    compute = abi.tap_tile_quant8(tile.rows, lanes, group, tile.ending, tile.after)
+    compute_one = abi.tap_tile_quant8(1, lanes, group, tile.ending, tile.after)
     gather = abi.gather_rows(lanes, group)
     workspace = abi.workspace(_ROOM)
     pixels, vector_bytes = tile.rows, tile.dot.vector_bytes(lanes)
@@ -107,8 +121,8 @@ def _tap_walk(tile: Tile8) -> Callable[..., None]:
         zeros: I8x1,
         weights: I8x1,
         endings: I32x1,
+        addend: I8x1,
         out: I8x1,
-        channels: int,
         in_height: int,
         in_width: int,
         height: int,
@@ -122,6 +136,7 @@ def _tap_walk(tile: Tile8) -> Callable[..., None]:
         dilation_x: int,
         top: int,
         left: int,
+        channels: int,
         low: int,
         high: int,
         begin: int,
@@ -189,6 +204,7 @@ def _tap_walk(tile: Tile8) -> Callable[..., None]:
                                 panel * panel_bytes,
                                 endings,
                                 panel,
+                                addend,
                                 out,
                                 (line * width + begun + pixel) * channels + channel,
                                 channels,
@@ -210,6 +226,7 @@ def _tap_walk(tile: Tile8) -> Callable[..., None]:
                                 panel * panel_bytes,
                                 endings,
                                 panel,
+                                addend,
                                 out,
                                 (line * width + begun + pixel) * channels + channel,
                                 channels,
@@ -222,9 +239,9 @@ def _tap_walk(tile: Tile8) -> Callable[..., None]:
     return taps_by_tile
 
 
-taps_by_tile = Sized(lambda name: _tap_walk(TAP_TILES[name]))
+taps_by_tile = Sized(lambda name: _tap_walk(named(name)))
 
-_BLOCK = 96
+_BLOCK = 112
 """Pixels about that go together where nothing forces another number."""
 
 
@@ -242,19 +259,36 @@ def emit_product_tiles(builder: Builder, arguments: Arguments) -> None:
     vertical, horizontal = conv_axes(arguments)
     image = _padded(builder, nhwc_input(builder, arguments.nchw), vertical, horizontal, arguments.input.zero_point)
     with nhwc_output(builder, arguments.nchw) as out:
-        sums = _Sums(builder, arguments, arguments.filter, channel_axis=0)
+        sums = _Sums(builder, arguments, arguments.filter, by_channel)
         _emit_products(builder, image, vertical, horizontal, sums, out)
 
 
-def fits_matrix_products(builder: Builder, arguments: Arguments) -> bool:
-    """Whether FULLY_CONNECTED has constant weights whose zero point is 0, and a constant bias."""
-    return _has_constants(builder, arguments.weights)
+def by_channel(filters: Array) -> Array:
+    """A filter [out, ...] as [out channel, product]."""
+    return filters.reshape(len(filters), -1)
 
 
-def emit_matrix_products(builder: Builder, arguments: Arguments, rows: Tensor, out: Tensor) -> None:
-    """Emit FULLY_CONNECTED of 8-bit values: each of its ``rows`` is a pixel."""
+def fits_matrix_products(builder: Builder, filters: TensorSpec) -> bool:
+    """Whether ``filters`` are constants whose zero point is 0, and the bias is constant."""
+    return _has_constants(builder, filters)
+
+
+def emit_matrix_products(
+    builder: Builder,
+    arguments: Arguments,
+    filters: TensorSpec,
+    rows: Tensor,
+    out: Tensor,
+    matrix: Callable[[Array], Array] = by_channel,
+    *,
+    in_float64: bool = False,
+) -> None:
+    """Emit products of ``rows``, each of which is a pixel, with ``filters``, and the bias.
+
+    ``matrix``: makes [out channel, product] of them; ``in_float64``: sums are scaled as real numbers.
+    """
     count, depth = rows.shape
-    sums = _Sums(builder, arguments, arguments.weights, channel_axis=0, in_float64=builder.numerics.scales_in_float64)
+    sums = _Sums(builder, arguments, filters, matrix, in_float64=in_float64)
     image, results = rows.viewed(1, 1, count, depth), out.viewed(1, 1, *out.shape)
     _emit_products(builder, image, pixel_axis(1), pixel_axis(count), sums, results)
 
@@ -269,42 +303,82 @@ def _emit_products(builder: Builder, image: Tensor, vertical: Axis, horizontal: 
         run, offsets = depth, [column * horizontal.dilation * depth for column in range(columns)]
     taps = [row * vertical.dilation * width * depth + offset for row in range(rows) for offset in offsets]
     step = horizontal.stride * depth
-    if rows == columns == vertical.stride == horizontal.stride == 1:
-        total = batches * height * width
-        tile = product_tile(min(total, _BLOCK), channels, len(taps), run, sums.ending)
-        pixels = min(total, _BLOCK // tile.rows * tile.rows)
-        lines, walk = -(-total // pixels), (1, 0, pixels * step)
+    if rows == columns == vertical.stride == horizontal.stride == 1:  # all pixels are one line
+        lines, line, walk = 1, math.prod(out.shape[:3]), (1, 0, 0)
     else:
-        pixels, lines = out.shape[2], batches * out.shape[1]
-        tile = product_tile(pixels, channels, len(taps), run, sums.ending)
+        lines, line = batches * out.shape[1], out.shape[2]
         walk = out.shape[1], vertical.stride * width * depth, height * width * depth
-    packed = builder.packed(
-        1,
-        f"panels {run} {tile.name}",
-        lambda value: panels(value.reshape(channels, len(taps), run).transpose(1, 2, 0), tile),
-    )
-    builder.emit(
-        products_by_tile[tile.name],
-        image.flat,
-        builder.table(np.array(taps, np.int64)),
-        packed,
-        sums.table(tile),
-        out.flat,
-        run,
-        pixels,
-        step,
-        *walk,
-        channels,
-        *sums.bounds,
-        work=lines * -(-channels // tile.width),
-        operations=math.prod(out.shape) * rows * columns * depth,
-    )
+    room = (_ROOM // len(taps) - run) // step + 1
+    dot = best_dot(run, signed=room < 1)
+    most = min(line, _BLOCK, room) if dot.added else min(line, _BLOCK)
+
+    def command_of(tile: Tile8, weights: Tensor, endings: Tensor) -> Command:
+        pixels = _part(line, most, tile.rows)
+        places = [index * ((pixels - 1) * step + run) for index in range(len(taps))]
+        return command(
+            products_by_tile[tile.name],
+            image.flat,
+            builder.table(np.array(taps, np.int64)),
+            builder.table(np.array(places, np.int64)),
+            weights,
+            endings,
+            weights,
+            out.flat,
+            run,
+            pixels,
+            step,
+            line,
+            *walk,
+            channels,
+            *sums.bounds,
+            work=lines * -(-line // pixels) * -(-channels // tile.width),
+            operations=math.prod(out.shape) * rows * columns * depth,
+        )
+
+    def panels_of(value: Array, tile: Tile8) -> Array:
+        return panels(sums.matrix(value).reshape(channels, len(taps), run).transpose(1, 2, 0), tile)
+
+    question = f"products quant8 {image.shape} {out.shape} {vertical} {horizontal} {sums.ending} {sums.after}"
+    candidates = product_tiles(most, channels, len(taps) * -(-run // dot.group), dot, sums.ending, sums.after)
+    _emit_quickest(builder, question, candidates, command_of, f"panels {sums.matrix.__name__} {run}", panels_of, sums)
+
+
+def _part(line: int, most: int, rows: int) -> int:
+    """How many pixels of a ``line`` go together: at most so many, whole tiles if they can be."""
+    least = -(-line // -(-line // most))
+    whole = -(-least // rows) * rows
+    return whole if whole <= most else least
+
+
+def _emit_quickest(
+    builder: Builder,
+    question: str,
+    candidates: Sequence[Tile8],
+    command_of: Callable[[Tile8, Tensor, Tensor], Command],
+    layout: str,
+    pack: Callable[[Array, Tile8], Array],
+    sums: _Sums,
+) -> None:
+    """Emit the command of the tile that is the quickest here.
+
+    ``command_of``: with weights and endings; ``pack``: lays input 1's out for a tile, in a ``layout``.
+    """
+    tiles = {tile.name: tile for tile in candidates}
+
+    def trial(name: str) -> Command:
+        tile = tiles[name]
+        size = pack(np.broadcast_to(np.int8(0), sums.shape), tile).nbytes
+        return command_of(tile, builder.temporary(size, dtype="int8"), sums.table(tile))
+
+    tile = tiles[builder.tuner.choose(question, list(tiles), trial)]
+    weights = builder.packed(1, f"{layout} {tile.name}", lambda value: pack(value, tile))
+    builder.commands.append(command_of(tile, weights, sums.table(tile)))
 
 
 class _Sums:
     """The sums of an operation's products, what they begin with and how they become its output.
 
-    ``channel_axis``: that of the output's channels in ``filters``; ``in_float64``: sums are scaled as real numbers.
+    ``matrix``: makes [out channel, product] of ``filters``; ``in_float64``: sums are scaled as real numbers.
     """
 
     def __init__(
@@ -312,21 +386,25 @@ class _Sums:
         builder: Builder,
         arguments: Arguments,
         filters: TensorSpec,
-        channel_axis: int,
+        matrix: Callable[[Array], Array],
         *,
         in_float64: bool = False,
     ) -> None:
         assert filters.value is not None
-        weights = np.moveaxis(filters.value, channel_axis, -1)
-        weights = weights.reshape(-1, weights.shape[-1]).astype(np.int64)
-        channels = weights.shape[1]
+        weights = matrix(filters.value).astype(np.int64)
+        channels, bias = len(weights), arguments.bias.value.astype(np.int64)
         output = builder.output_spec()
-        scales = [filters.scale] * channels if filters.per_channel is None else filters.per_channel.scales
+        scales = [filters.scale] * len(bias) if filters.per_channel is None else filters.per_channel.scales
+        times = channels // len(bias)
+        scales = [*scales] * times
         self._builder = builder
-        self._bias = arguments.bias.value.astype(np.int64)
-        self._totals = weights.sum(axis=0)
+        self.shape = filters.value.shape
+        self.matrix = matrix
+        self._bias = np.tile(bias, times)
+        self._totals = weights.sum(axis=1)
         self._zero_points = arguments.input.zero_point, output.zero_point
         self.bounds = quantized_bounds(arguments.activation, output)
+        self.after = 0 if self.bounds == (-128, 127) else AFTER_BOUNDS
         self._factors: list[float] | list[tuple[int, int]]
         if in_float64:
             self._factors = [arguments.input.scale * scale / output.scale for scale in scales]
@@ -334,7 +412,7 @@ class _Sums:
         else:
             self._factors = [builder.multiplier(arguments.input.scale * scale / output.scale) for scale in scales]
             farthest = max(127 - arguments.input.zero_point, arguments.input.zero_point + 128)
-            largest = np.abs(self._bias) + farthest * np.abs(weights).sum(axis=0)
+            largest = np.abs(self._bias) + farthest * np.abs(weights).sum(axis=1)
             self.ending = suiting(self._factors, largest, output.zero_point)
 
     def table(self, tile: Tile8) -> Tensor:
@@ -370,6 +448,11 @@ def fits_tap_tiles(builder: Builder, arguments: Arguments) -> bool:
     )
 
 
+def _taps_by_channel(filters: Array) -> Array:
+    """A filter [1, row, column, channel] as [channel, tap]."""
+    return filters.reshape(-1, filters.shape[3]).T
+
+
 def _line_block(vertical: Axis, horizontal: Axis) -> int:
     """How many pixels of a line have room for what they need of the image, by any tile."""
     largest = max(-(-vertical.window // dot.group) * dot.vector_bytes(dot.lanes[0][0]) for dot in DOTS.values())
@@ -382,30 +465,39 @@ def emit_tap_tiles(builder: Builder, arguments: Arguments) -> None:
     image, block = nhwc_input(builder, arguments.nchw), _line_block(vertical, horizontal)
     with nhwc_output(builder, arguments.nchw) as out:
         batches, height, width, channels = out.shape
-        sums = _Sums(builder, arguments, arguments.filter, channel_axis=3)
-        tile = tap_tile(block, channels, sums.ending)
-        builder.emit(
-            taps_by_tile[tile.name],
-            image.flat,
-            builder.table(np.full(tile.lanes, arguments.input.zero_point, np.int8)),
-            builder.packed(1, f"panels {tile.name}", lambda value: tap_panels(value[0], tile)),
-            sums.table(tile),
-            out.flat,
-            channels,
-            vertical.input,
-            horizontal.input,
-            height,
-            width,
-            block,
-            vertical.window,
-            horizontal.window,
-            vertical.stride,
-            horizontal.stride,
-            vertical.dilation,
-            horizontal.dilation,
-            vertical.before,
-            horizontal.before,
-            *sums.bounds,
-            work=batches * height,
-            operations=math.prod(out.shape) * vertical.window * horizontal.window,
+        sums = _Sums(builder, arguments, arguments.filter, _taps_by_channel)
+        rows, columns = vertical.window, horizontal.window
+
+        def command_of(tile: Tile8, weights: Tensor, endings: Tensor) -> Command:
+            return command(
+                taps_by_tile[tile.name],
+                image.flat,
+                builder.table(np.full(tile.lanes, arguments.input.zero_point, np.int8)),
+                weights,
+                endings,
+                weights,
+                out.flat,
+                vertical.input,
+                horizontal.input,
+                height,
+                width,
+                block,
+                rows,
+                columns,
+                vertical.stride,
+                horizontal.stride,
+                vertical.dilation,
+                horizontal.dilation,
+                vertical.before,
+                horizontal.before,
+                channels,
+                *sums.bounds,
+                work=batches * height,
+                operations=math.prod(out.shape) * rows * columns,
+            )
+
+        question = f"taps quant8 {image.shape} {out.shape} {vertical} {horizontal} {sums.ending} {sums.after}"
+        candidates = tap_tiles(block, channels, sums.ending, sums.after)
+        _emit_quickest(
+            builder, question, candidates, command_of, "panels", lambda value, tile: tap_panels(value[0], tile), sums
         )

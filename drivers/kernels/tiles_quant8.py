@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from drivers.engine.abi import Ending
+from drivers.engine.abi import AFTER_ADD, AFTER_BOUNDS, AFTER_PRELU, Ending
 from drivers.engine.dots import DOTS, Dot, held
 from hal.operations.declaration import Array
 
@@ -24,11 +24,17 @@ _LANES = (1, 2, 4, 8, 16)
 _REGISTERS = {16: 32, 8: 16, 4: 16, 2: 16, 1: 16}
 
 
+_AFTER = {AFTER_BOUNDS: "bounds", AFTER_ADD: "add", AFTER_PRELU: "prelu"}
+
+_CANDIDATES, _NEAR = 4, 1.3
+
+
 @dataclass(frozen=True, slots=True)
 class Tile8:
     """``rows`` pixels by ``vectors`` of ``lanes`` channels.
 
-    ``dot``: how products are added; ``ending``: how results are made of sums.
+    ``dot``: how products are added; ``ending``: how results are made of sums; ``after``: what they go through then,
+    bits of AFTER_BOUNDS, AFTER_ADD and AFTER_PRELU.
     """
 
     rows: int
@@ -36,11 +42,14 @@ class Tile8:
     lanes: int
     dot: Dot
     ending: Ending = Ending.SIMPLE
+    after: int = 0
 
     @property
     def name(self) -> str:
-        """Rows by vectors by lanes, the dot, the ending."""
-        return f"{self.rows}x{self.vectors}x{self.lanes}_{self.dot.name}_{self.ending.name.lower()}"
+        """Rows by vectors by lanes, the dot, the ending, what is after it."""
+        after = [name for bit, name in _AFTER.items() if self.after & bit]
+        size = f"{self.rows}x{self.vectors}x{self.lanes}"
+        return "_".join([size, self.dot.name, self.ending.name.lower(), *after])
 
     @property
     def width(self) -> int:
@@ -48,33 +57,32 @@ class Tile8:
         return self.vectors * self.lanes
 
 
-def _named(sizes: Sequence[tuple[int, int, int]]) -> dict[str, Tile8]:
-    tiles = [Tile8(*size, dot, ending) for size in sizes for dot in DOTS.values() for ending in Ending]
-    return {tile.name: tile for tile in tiles}
+def named(name: str) -> Tile8:
+    """The tile of this name."""
+    size, dot, ending, *after = name.split("_")
+    rows, vectors, lanes = (int(each) for each in size.split("x"))
+    by_name = {dot.name: dot for dot in DOTS.values()}
+    bits = sum(bit for bit, name in _AFTER.items() if name in after)
+    return Tile8(rows, vectors, lanes, by_name[dot], Ending[ending.upper()], bits)
 
 
-PRODUCT_TILES = _named(
-    [
-        (rows, vectors, lanes)
-        for lanes in _LANES
-        for rows in _ROWS
-        for vectors in _VECTORS
-        if rows * vectors + vectors + 2 <= _REGISTERS[lanes]
+PRODUCT_SIZES = {
+    lanes: [
+        (rows, vectors) for rows in _ROWS for vectors in _VECTORS if rows * vectors + vectors + 2 <= _REGISTERS[lanes]
     ]
-)
-"""The tiles that products have kernels for, those for other processors among them."""
+    for lanes in _LANES
+}
+"""Rows and vectors of the tiles for products, by lanes; those for other processors among them."""
 
-TAP_TILES = _named([(rows, 1, lanes) for lanes in _LANES for rows in _PIXELS])
-"""The tiles that depthwise sums have kernels for."""
+TAP_SIZES = {lanes: [(rows, 1) for rows in _PIXELS] for lanes in _LANES}
+"""The same of the tiles for depthwise sums."""
 
 
-def product_tile(pixels: int, channels: int, taps: int, run: int, ending: Ending) -> Tile8:
-    """The tile that computes ``channels`` of each of a line of ``pixels`` in the shortest time, by estimate.
+def product_tiles(pixels: int, channels: int, steps: int, dot: Dot, ending: Ending, after: int) -> list[Tile8]:
+    """The tiles that compute ``channels`` of each of a line of ``pixels`` quickest by estimate, the best first.
 
-    ``taps``: how many runs of ``run`` values a result is the sum over.
+    ``steps``: how many groups of a ``dot`` a result is the sum over.
     """
-    dot = _best_dot(run)
-    steps = taps * -(-run // dot.group)
 
     def cycles(tile: Tile8) -> float:
         sums = tile.rows * tile.vectors
@@ -82,27 +90,33 @@ def product_tile(pixels: int, channels: int, taps: int, run: int, ending: Ending
         tiles = -(-pixels // tile.rows) * -(-channels // tile.width)
         return tiles * (steps * step + _ENDING + sums * _VECTOR_ENDING)
 
-    return min(_fitting(PRODUCT_TILES, pixels, channels, dot, ending), key=cycles)
+    lanes = _lanes(dot, channels)
+    tiles = (Tile8(*size, lanes, dot, ending, after) for size in PRODUCT_SIZES[lanes] if size[0] <= pixels)
+    return _likeliest(tiles, cycles)
 
 
-def tap_tile(pixels: int, channels: int, ending: Ending) -> Tile8:
-    """The tile for depthwise sums of a line of ``pixels``."""
-    return min(
-        _fitting(TAP_TILES, pixels, channels, _best_dot(), ending),
-        key=lambda tile: -(-pixels // tile.rows) * (tile.rows + 1),
-    )
+def tap_tiles(pixels: int, channels: int, ending: Ending, after: int) -> list[Tile8]:
+    """The same for depthwise sums."""
+    dot = best_dot()
+    lanes = _lanes(dot, channels)
+    tiles = (Tile8(*size, lanes, dot, ending, after) for size in TAP_SIZES[lanes] if size[0] <= pixels)
+    return _likeliest(tiles, lambda tile: -(-pixels // tile.rows) * (tile.rows + 1))
 
 
-def _best_dot(run: int | None = None) -> Dot:
-    """The fastest dot that this processor has, and of which a group fits into a run."""
-    return next(dot for dot in DOTS.values() if dot.most_lanes() and (run is None or dot.group <= run))
+def best_dot(run: int | None = None, *, signed: bool = False) -> Dot:
+    """The fastest dot that this processor has, of which a group fits into a run; ``signed``: one of signed values."""
+    fitting = (dot for dot in DOTS.values() if (run is None or dot.group <= run) and not (signed and dot.added))
+    return next(dot for dot in fitting if dot.most_lanes())
 
 
-def _fitting(tiles: Mapping[str, Tile8], pixels: int, channels: int, dot: Dot, ending: Ending) -> Iterator[Tile8]:
-    lanes = max(each for each in _LANES if each <= min(dot.most_lanes(), channels))
-    for tile in tiles.values():
-        if (tile.lanes, tile.dot, tile.ending) == (lanes, dot, ending) and tile.rows <= pixels:
-            yield tile
+def _lanes(dot: Dot, channels: int) -> int:
+    return max(each for each in _LANES if each <= min(dot.most_lanes(), channels))
+
+
+def _likeliest(tiles: Iterable[Tile8], cycles: Callable[[Tile8], float]) -> list[Tile8]:
+    """The few tiles worth a trial: those whose estimates are near the best one."""
+    ranked = sorted(tiles, key=cycles)
+    return [tile for tile in ranked[:_CANDIDATES] if cycles(tile) <= _NEAR * cycles(ranked[0])]
 
 
 def vectors(channels: int, tile: Tile8) -> list[list[int]]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from drivers.engine.abi import Anyx5, F32x1, F32x4, F32x5, I8x4, I32x1, I32x2, generic, helper, kernel
 from drivers.engine.lowering import Builder, lowers
+from drivers.kernels import tiled_quant8
 from drivers.kernels.convolution import Convolution, emit_convolution, weights_by_group
 from drivers.kernels.fused import bounds, clamped
 from drivers.kernels.layout import nhwc_input, nhwc_output
@@ -99,10 +100,14 @@ def _lower_transpose_conv_2d(builder: Builder, arguments: Arguments) -> None:
     _, height, width, _ = nhwc_shape(arguments.input.shape, arguments.nchw)
     _, rows, columns, depth = arguments.filter.dimensions
     vertical, horizontal = transpose_axes(arguments, height, width, rows, columns)
-    in_float32 = arguments.data_type is OperandType.TENSOR_FLOAT32
-    if in_float32 and builder.is_constant(1) and _is_tiled(vertical, height) and _is_tiled(horizontal, width):
-        _emit_side_by_side(builder, arguments)
-        return
+    if _is_side_by_side(vertical, height) and _is_side_by_side(horizontal, width):
+        if arguments.data_type is not OperandType.TENSOR_FLOAT32:
+            fits = tiled_quant8.fits_matrix_products(builder, arguments.filter)
+        else:
+            fits = builder.is_constant(1)
+        if fits:
+            _emit_side_by_side(builder, arguments)
+            return
     weights = weights_by_group(builder, arguments.filter, groups=1)
     geometry = vertical.stride, horizontal.stride, vertical.before, horizontal.before
     products = -(-rows // vertical.stride) * -(-columns // horizontal.stride) * depth
@@ -111,14 +116,19 @@ def _lower_transpose_conv_2d(builder: Builder, arguments: Arguments) -> None:
     emit_convolution(builder, arguments, weights, convolution)
 
 
-def _is_tiled(axis: Axis, size: int) -> bool:
+def _is_side_by_side(axis: Axis, size: int) -> bool:
     """Whether ``size`` pixels' windows are side by side, and the output is all that they cover."""
     return axis.window == axis.stride and axis.before == 0 and axis.input == size * axis.stride
 
 
+def _by_window(filters: Array) -> Array:
+    """A filter [out, row, column, in] as [row and column and out, in]."""
+    return filters.transpose(1, 2, 0, 3).reshape(-1, filters.shape[3])
+
+
 def _by_pixel(filters: Array) -> Array:
     """A filter [out, row, column, in] as [in, row and column and out]."""
-    return filters.transpose(3, 1, 2, 0).reshape(filters.shape[3], -1)
+    return _by_window(filters).T
 
 
 def _emit_side_by_side(builder: Builder, arguments: Arguments) -> None:
@@ -126,11 +136,14 @@ def _emit_side_by_side(builder: Builder, arguments: Arguments) -> None:
     channels, rows, columns, _ = arguments.filter.dimensions
     image = nhwc_input(builder, arguments.nchw)
     batches, height, width, depth = image.shape
-    biases = builder.temporary(rows * columns, channels)
-    emit_move(builder, View(builder.bias(), biases.shape, (0, 1)), whole(biases))
-    windows = builder.temporary(batches * height * width, rows * columns * channels)
+    windows = builder.temporary(batches * height * width, rows * columns * channels, dtype=image.dtype)
     pixels = image.viewed(batches * height * width, depth)
-    emit_matrix_products(builder, pixels, biases.flat, windows, bounds(arguments.activation), _by_pixel)
+    if image.dtype == "int8":
+        tiled_quant8.emit_matrix_products(builder, arguments, arguments.filter, pixels, windows, _by_window)
+    else:
+        biases = builder.temporary(rows * columns, channels)
+        emit_move(builder, View(builder.bias(), biases.shape, (0, 1)), whole(biases))
+        emit_matrix_products(builder, pixels, biases.flat, windows, bounds(arguments.activation), _by_pixel)
     with nhwc_output(builder, arguments.nchw) as out:
         placed = whole(windows, batches, height, width, rows, columns, channels).transposed((0, 1, 3, 2, 4, 5))
         emit_move(builder, placed, whole(out, *placed.shape))

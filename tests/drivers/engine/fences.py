@@ -140,6 +140,8 @@ INT8 = Operand(OperandType.TENSOR_QUANT8_ASYMM_SIGNED, scale=0.5, zero_point=3)
 WEIGHTS = Operand(OperandType.TENSOR_QUANT8_ASYMM_SIGNED, scale=0.25)
 BIAS = Operand(OperandType.TENSOR_INT32, scale=0.125)
 RESULT = Operand(OperandType.TENSOR_QUANT8_ASYMM_SIGNED, scale=40.0, zero_point=-2)
+TOTAL = Operand(OperandType.TENSOR_QUANT8_ASYMM_SIGNED, scale=41.0, zero_point=5)
+SLOPES = Operand(OperandType.TENSOR_QUANT8_ASYMM_SIGNED, scale=0.012)
 
 
 def product(operation_type, image, weights, *rest, quantized, constant_weights=True, after=()):
@@ -150,8 +152,17 @@ def product(operation_type, image, weights, *rest, quantized, constant_weights=T
         x = network.input(*image, like=INT8)
         filters = network.constant(numbers(*weights, dtype=np.int8), WEIGHTS)
         bias = network.constant(numbers(channels, dtype=np.int32), BIAS)
+        inputs = [numbers(*image, dtype=np.int8)]
         value = network.apply(operation_type, x, filters, bias, *rest, like=RESULT)
-        return network.model(value), [numbers(*image, dtype=np.int8)]
+        for each in after:
+            shape = network.operands[value.index].dimensions
+            if each is O.ADD:
+                inputs.append(numbers(*shape, dtype=np.int8))
+                value = network.apply(O.ADD, value, network.input(*shape, like=INT8), FuseCode.NONE, like=TOTAL)
+            else:
+                slopes = network.constant(numbers(shape[3], dtype=np.int8), SLOPES)
+                value = network.apply(each, value, slopes, like=RESULT)
+        return network.model(value), inputs
     inputs = [numbers(*image)]
     x = network.input(*image)
     filters = numbers(*weights)
@@ -191,6 +202,13 @@ def cases():
                     f"FULLY_CONNECTED {name}",
                     product(O.FULLY_CONNECTED, flat, (channels, width * 5), 0, quantized=quantized),
                 )
+            yield (
+                f"CONV_2D, ADD, PRELU {height}x{width}x{channels} int8",
+                product(
+                    O.CONV_2D, (2, height, width, 5), (channels, 1, 1, 5), 0, 0, 0, 0, 1, 1, 0,
+                    quantized=True, after=[O.ADD, O.PRELU],
+                ),
+            )  # fmt: skip
             for constant_weights in (True, False):
                 yield (
                     f"CONV_2D, ADD, PRELU {height}x{width}x{channels}, filter constant: {constant_weights}",

@@ -29,10 +29,10 @@ class Cache:
         """The files with answers."""
         return sorted(each for each in self.path.glob("tuned/*/*"))
 
-    def prepare(self, seconds, convolutions=1, **environment):
+    def prepare(self, seconds, convolutions=1, dtype="float32", **environment):
         """What a new process with this cache takes and tries."""
         done = subprocess.run(
-            [sys.executable, "-m", "tests.drivers.engine.tuned", str(convolutions)],
+            [sys.executable, "-m", "tests.drivers.engine.tuned", str(convolutions), dtype],
             env={**os.environ, "NNHAL_CACHE_DIR": str(self.path), "NNHAL_TUNING": str(seconds), **environment},
             capture_output=True,
             text=True,
@@ -50,8 +50,9 @@ def cache(tmp_path):
     return Cache(path)
 
 
-def test_an_answer_is_found_once_and_used_by_the_next_process(cache):
-    first, again = (found := cache.prepare(60))["prepared"]
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_an_answer_is_found_once_and_used_by_the_next_process(cache, dtype):
+    first, again = (found := cache.prepare(60, dtype=dtype))["prepared"]
     assert len(first["tried"]) >= 1
     (file,) = cache.answers
     assert found["answers"] == {file.name: file.read_text()}
@@ -61,7 +62,7 @@ def test_an_answer_is_found_once_and_used_by_the_next_process(cache):
     other = first["tried"][0]
     file.write_text(other)
     for seconds in (60, 0):
-        for each in cache.prepare(seconds)["prepared"]:
+        for each in cache.prepare(seconds, dtype=dtype)["prepared"]:
             assert each == {"taken": [other], "tried": []}
 
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from drivers.dsp.numerics import DSP
 from drivers.engine import lowering
-from drivers.engine.abi import Ending
+from drivers.engine.abi import AFTER_ADD, AFTER_BOUNDS, AFTER_PRELU, Ending
 from drivers.engine.dots import DOTS, held
 from drivers.engine.numerics import EXACT
 from drivers.kernels import tiled_quant8, tiles_quant8
 from drivers.kernels.requantization import suiting
+from drivers.kernels.tiles_quant8 import Tile8
 from drivers.npu.numerics import NPU
 from hal.model import Operand, PerChannelQuantization
 from hal.types import FuseCode, OperandType
@@ -43,7 +44,10 @@ def bytes_of(*shape, seed):
 
 @dataclass
 class Convolution:
-    """A convolution of 8-bit values with constants, whose multipliers make it end by ``ending``."""
+    """A convolution of 8-bit values with constants, whose multipliers make it end by ``ending``.
+
+    ``followed``: by ADD and PRELU, which it takes in.
+    """
 
     image: np.ndarray
     channels: int
@@ -52,6 +56,7 @@ class Convolution:
     depthwise: bool = False
     activation: FuseCode = FuseCode.NONE
     zero_point: int = 3
+    followed: bool = False
     bias: np.ndarray = field(init=False)
 
     def __post_init__(self):
@@ -76,7 +81,15 @@ class Convolution:
             arguments.insert(6, 1)
         kind = O.DEPTHWISE_CONV_2D if self.depthwise else O.CONV_2D
         like = Operand(INT8, scale=0.5, zero_point=-7)
-        return network.model(network.apply(kind, x, weights, bias, *arguments, like=like))
+        result = network.apply(kind, x, weights, bias, *arguments, like=like)
+        return network.model(self._rest(network, result) if self.followed else result)
+
+    def _rest(self, network, result):
+        shape = network.operands[result.index].dimensions
+        addend = network.constant(bytes_of(*shape, seed=12), Operand(INT8, scale=0.3, zero_point=20))
+        slopes = network.constant(bytes_of(shape[3], seed=13), Operand(INT8, scale=0.011, zero_point=-5))
+        total = network.apply(O.ADD, result, addend, self.activation, like=Operand(INT8, scale=0.7, zero_point=-9))
+        return network.apply(O.PRELU, total, slopes, like=Operand(INT8, scale=0.45, zero_point=31))
 
 
 @pytest.fixture(autouse=True)
@@ -90,14 +103,15 @@ def only(monkeypatch):
     """Has a tile be the only one that there is, but for its ending."""
 
     def only(tile):
-        monkeypatch.setattr(tiled_quant8, "product_tile", lambda *rest: replace(tile, ending=rest[-1]))
-        monkeypatch.setattr(tiled_quant8, "tap_tile", lambda *rest: replace(tile, ending=rest[-1]))
+        for name in ("product_tiles", "tap_tiles"):
+            monkeypatch.setattr(tiled_quant8, name, lambda *rest: [replace(tile, ending=rest[-2], after=rest[-1])])
+        monkeypatch.setattr(tiled_quant8, "best_dot", lambda *_, **__: tile.dot)
 
     return only
 
 
 def without_tiles(model, inputs, numerics=EXACT):
-    """The output by kernels that have no tiles."""
+    """The output by kernels that have no tiles, which take nothing in."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("fits_product_tiles", "fits_tap_tiles", "fits_matrix_products"):
             patch.setattr(tiled_quant8, name, lambda *_: False)
@@ -123,9 +137,19 @@ def check_convolution(convolution, kernel):
     return check(convolution.model(), [convolution.image], kernel)
 
 
-def here(several):
-    """A parameter for each tile whose dot this processor has; all but a few for each dot and ending are slow."""
-    able = [tile for tile in several.values() if held(tile.lanes) <= tile.dot.most_lanes() or tile.dot.group == 1]
+def here(sizes):
+    """A parameter for each tile whose dot this processor has; all but a few for each dot and ending are slow.
+
+    ``sizes``: rows and vectors by lanes.
+    """
+    able = [
+        Tile8(*size, lanes, dot, ending)
+        for lanes in sizes
+        for size in sizes[lanes]
+        for dot in DOTS.values()
+        for ending in Ending
+        if held(lanes) <= dot.most_lanes() or dot.group == 1
+    ]
     chosen = set()
     for dot in DOTS.values():
         for lanes in {tile.lanes for tile in able}:
@@ -138,21 +162,25 @@ def here(several):
     return [pytest.param(tile, id=tile.name, marks=() if tile in chosen else pytest.mark.slow) for tile in parameters]
 
 
-@pytest.mark.parametrize("tile", here(tiles_quant8.PRODUCT_TILES))
+@pytest.mark.parametrize("tile", here(tiles_quant8.PRODUCT_SIZES))
 def test_every_product_tile(only, tile):
     only(tile)
     kernel, lanes, width, ending = f"{PRODUCTS}.{tile.name}", tile.lanes, tile.width, tile.ending
     beyond, depth = tile.rows + tile.rows // 2 + 1, 5
     least = 2 if ending is not Ending.SIMPLE else 1  # one channel has one multiplier
+    followed = Convolution(bytes_of(2, 8, beyond, depth, seed=2), max(width + 1, least), PLAIN, ending, followed=True)
+    check_convolution(followed, f"{kernel}_add_prelu")
     for channels in {max(lanes, least), max(width + lanes // 2 + 1, least)}:  # vectors over one another, panels too
         check_convolution(Convolution(bytes_of(2, 3, beyond, depth, seed=2), channels, PLAIN, ending), kernel)
     image = bytes_of(2, 7, LEANING.width_for(beyond), depth, seed=3)
-    check_convolution(Convolution(image, max(width + 1, least), LEANING, ending, activation=FuseCode.RELU), kernel)
+    check_convolution(
+        Convolution(image, max(width + 1, least), LEANING, ending, activation=FuseCode.RELU), f"{kernel}_bounds"
+    )
     image = bytes_of(2, 8, SPREAD.width_for(beyond), depth, seed=4)
     check_convolution(Convolution(image, max(2 * width, least), SPREAD, ending, zero_point=-128), kernel)
 
 
-@pytest.mark.parametrize("tile", here(tiles_quant8.TAP_TILES))
+@pytest.mark.parametrize("tile", here(tiles_quant8.TAP_SIZES))
 def test_every_tap_tile(only, tile):
     only(tile)
     beyond, ending = tile.rows + tile.rows // 2 + 1, tile.ending
@@ -163,6 +191,9 @@ def test_every_tap_tile(only, tile):
         for channels in {max(tile.lanes, least), max(tile.lanes + tile.lanes // 2 + 1, least)}:
             image = bytes_of(2, 9, max(1, walk.width_for(beyond)), channels, seed=5)
             check_convolution(Convolution(image, channels, walk, ending, depthwise=True), kernel)
+    image = bytes_of(2, 8, SQUARE.width_for(beyond), tile.lanes + 1, seed=5)
+    followed = Convolution(image, tile.lanes + 1, SQUARE, ending, depthwise=True, followed=True)
+    check_convolution(followed, f"{kernel}_add_prelu")
 
 
 @pytest.mark.parametrize("depthwise", [False, True], ids=["products", "taps"])
@@ -200,9 +231,14 @@ def test_depths_that_are_no_whole_groups(channels, depth):
     check_convolution(Convolution(bytes_of(1, 4, 5, depth, seed=9), channels, SQUARE), PRODUCTS)
 
 
+@pytest.mark.parametrize("depth", [2000, 3000, 5000, 12000])
+def test_images_too_deep_to_be_laid_out(depth):
+    check_convolution(Convolution(bytes_of(1, 3, 4, depth, seed=14), 5, SQUARE), PRODUCTS)
+
+
 @pytest.mark.parametrize("numerics", [EXACT, DSP], ids=["in float64", "in integers"])
 @pytest.mark.parametrize("batches", [1, 2, 7, 113])
-@pytest.mark.parametrize(("size", "units"), [(1, 1), (5, 3), (33, 19), (400, 70)])
+@pytest.mark.parametrize(("size", "units"), [(1, 1), (5, 3), (33, 19), (400, 70), (40000, 3)])
 def test_fully_connected(numerics, batches, size, units):
     network, values = Network(), bytes_of(batches, size, seed=10)
     weights = np.maximum(bytes_of(units, size, seed=11), -127)
@@ -232,15 +268,28 @@ def test_an_ending_is_chosen_by_what_fits_32_bits(mantissa, exponent, largest, z
 @given(
     pixels=st.integers(1, 5000),
     channels=st.integers(1, 5000),
-    taps=st.integers(1, 49),
+    steps=st.integers(1, 9999),
     run=st.integers(1, 2000),
+    signed=st.booleans(),
     ending=st.sampled_from(Ending),
 )
-def test_there_are_tiles_for_any_output(pixels, channels, taps, run, ending):
-    product = tiles_quant8.product_tile(pixels, channels, taps, run, ending)
-    tap = tiles_quant8.tap_tile(pixels, channels, ending)
-    assert product.dot.group <= run
-    for tile, known in ((product, tiles_quant8.PRODUCT_TILES), (tap, tiles_quant8.TAP_TILES)):
-        assert known[tile.name] is tile
+def test_there_are_tiles_for_any_output(pixels, channels, steps, run, signed, ending):
+    dot = tiles_quant8.best_dot(run, signed=signed)
+    assert dot.group <= run
+    assert not (signed and dot.added)
+    products = tiles_quant8.product_tiles(pixels, channels, steps, dot, ending, 0)
+    taps = tiles_quant8.tap_tiles(pixels, channels, ending, 0)
+    assert {tile.dot for tile in products} == {dot}
+    for tile in (*products, *taps):
+        assert tiles_quant8.named(tile.name) == tile
         assert tile.rows <= pixels
         assert tile.lanes <= channels
+
+
+@pytest.mark.parametrize("ending", Ending)
+@pytest.mark.parametrize("after", range(0, 2 * AFTER_BOUNDS, 3))
+def test_names_tell_all(ending, after):
+    after &= AFTER_BOUNDS | AFTER_ADD | AFTER_PRELU
+    for dot in DOTS.values():
+        tile = Tile8(3, 2, 8, dot, ending, after)
+        assert tiles_quant8.named(tile.name) == tile
