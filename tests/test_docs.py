@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+WITH_PYTORCH = "import torch\n"
 SNIPPETS = [
-    pytest.param(code, id=f"{page.name}-{number}")
+    pytest.param(code, id=f"{page.name}-{number}", marks=[pytest.mark.slow] if WITH_PYTORCH in code else [])
     for page in PAGES
     for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
 ]
@@ -19,9 +20,33 @@ SNIPPETS = [
 
 @pytest.mark.parametrize("code", SNIPPETS)
 def test_python_snippets_run(code, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    done = with_nnapi(command, tmp_path) if WITH_PYTORCH in code else run(command, tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def run(command, folder, **environment):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+
+
+def with_nnapi(command, folder, **environment):
+    """As its page tells to: a script of PyTorch's is started by nnhal."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnhal[torch]'")
+    return run([sys.executable, "-m", "tools.cli", "exec", "--", *command], folder, **environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("device", "kind", "least"), [("gpu", "float", 50), ("dsp", "int8", 25), ("npu", "int8", 25)])
+def test_a_network_of_pytorch_runs_on_each_device(tmp_path, device, kind, least):
+    """``least``: of decibels between PyTorch's own result and what is beside it; QNNPACK rounds in its own way."""
+    example = ROOT / "docs/examples/mobilenet_v2.py"
+    done = with_nnapi([sys.executable, example, kind], tmp_path, NNHAL_DEVICES=f"cpu,{device}")
+    assert done.returncode == 0, done.stderr
+    steps = dict(re.findall(r"(\w+): (\d+) operations", done.stdout))
+    assert int(steps[device]) > 10 * int(steps.get("cpu", 0)), done.stdout
+    assert float(re.search(r"noise (\S+) dB", done.stdout)[1]) > least
+    assert "the same class: True" in done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,7 +6,6 @@ and calls ``runtime.c_api.library``'s. It is kept in the cache, one for each int
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -14,13 +13,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import cffi
 from cffi.recompiler import make_c_source
 
-from hal.cache import cache_directory
+from hal.cache import cache_directory, kept
 from hal.errors import OpFailedError
 from hal.types import ResultCode
 from runtime.c_api.functions import CALLED, FUNCTIONS, Function, Role
@@ -76,23 +76,17 @@ def build() -> Library:
     source = c_source()
     headers = header_files()
     folder = cache_directory() / "libneuralnetworks" / _key(source, *headers.values())
-    library = Library(folder / NAME, folder / "include")
-    if library.path.exists():
-        return library
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not library.path.exists():
-            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-                made = Path(scratch) / "made"
-                for name, text in headers.items():
-                    path = made / "include" / name
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(text)
-                _compile(source, Path(scratch), made / NAME)
-                shutil.rmtree(folder, ignore_errors=True)
-                made.rename(folder)
-    return library
+    kept(folder, lambda made: _make(made, source, headers))
+    return Library(folder / NAME, folder / "include")
+
+
+def _make(folder: Path, source: str, headers: Mapping[str, str]) -> None:
+    for name, text in headers.items():
+        path = folder / "include" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    with tempfile.TemporaryDirectory() as scratch:
+        _compile(source, Path(scratch), folder / NAME)
 
 
 def c_source() -> str:
