@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from hal.errors import OpFailedError
-
 
 @contextlib.contextmanager
 def needs(extra: str) -> Iterator[None]:
@@ -14,4 +12,6 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        from hal.errors import OpFailedError  # here, since the command line imports this module for each command
+
         raise OpFailedError(f"the package '{error.name}' is missing; pip install 'nnhal[{extra}]' brings it") from error

@@ -34,7 +34,8 @@ CHANNEL_DIMS: Mapping[int, int] = {
 """Which dimension of a product's weights has one index for each channel of the result."""
 
 SAME = frozenset(
-    {each.type for each in DECLARATIONS.values() if each.check is check_output_as_input} | {O.SPLIT, O.PACK, O.REVERSE}
+    {each.type for each in DECLARATIONS.values() if each.check is check_output_as_input}
+    | {O.SPLIT, O.PACK, O.REVERSE, O.RESHAPE}
 )
 """Operations whose results have the scale and zero point of what they read."""
 
