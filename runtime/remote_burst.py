@@ -40,8 +40,9 @@ KEPT = 5
 _CROWDED = 20_000
 """Nanoseconds: who gets the core back from others only after so long takes it from them, and had better sleep."""
 
-_ASLEEP = 8
-"""Results that are not looked for after that: the core is wanted, perhaps by the driver itself."""
+_MOST_ASLEEP = 16
+"""Results, at most, that are not looked for after that: the core is wanted, perhaps by the driver itself. One after a
+look that was disturbed, and each time twice as many if the next look is disturbed again."""
 
 _LOOK = 0.1
 """Seconds between looks at whether the driver lives."""
@@ -72,6 +73,7 @@ class RemoteBurst(Burst):
         self._dimensions: dict[int, tuple[Dimensions, ...]] = {}
         self._asked = 0
         self._asleep = 0
+        self._next_asleep = 1
         self._expected = 0
         self._ended = threading.Event()
         self._closed = False
@@ -236,8 +238,10 @@ class RemoteBurst(Burst):
             give_way()
             last, now = now, clock()
             if now - last > _CROWDED and _switches() != others:
-                self._asleep = _ASLEEP
+                self._asleep = self._next_asleep
+                self._next_asleep = min(2 * self._asleep, _MOST_ASLEEP)
                 return
+        self._next_asleep = 1
 
     def _require_open(self) -> None:
         if self._closed:

@@ -49,7 +49,7 @@ _SHORT = 50_000
 """Nanoseconds of a job after which the device is told at once: it knows before the client has asked again. A longer one
 leaves the caches without what telling needs, and the client would wait for it."""
 
-_LONG = 20_000_000
+_LONG = 200_000_000
 """Nanoseconds in which the device has not been told of what it has computed, at most."""
 
 _FUTEX_WAKE = 1
