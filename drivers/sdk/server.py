@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import ipaddress
 import os
 import resource
@@ -13,18 +12,13 @@ from typing import Protocol, runtime_checkable
 
 import grpc
 
+from drivers.sdk import heap
 from drivers.sdk.service import THREADS, DeviceService
 from hal.device import Device, PreparedModel
 from hal.errors import BadDataError, UnavailableDeviceError
 from hal.memory import check_socket_path, runtime_directory
 from hal.wire import MESSAGE_LIMIT
 from protos.nnhal.v1 import device_pb2, device_pb2_grpc
-
-_MMAP_THRESHOLD = -3
-"""``mallopt``'s number for it."""
-
-_LARGE = 1 << 17
-"""Bytes."""
 
 SERVICE = device_pb2.DESCRIPTOR.services_by_name["Device"].full_name
 
@@ -60,7 +54,7 @@ def serve(
     if local and base is None:
         base = runtime_directory()
     _limit_memory()
-    _give_memory_back()
+    heap.give_large_arrays_back()
     server = grpc.server(
         ThreadPoolExecutor(THREADS),
         options=[
@@ -91,16 +85,6 @@ def _limit_memory() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     allowed = physical if most == resource.RLIM_INFINITY else min(physical, most)
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, most))
-
-
-def _give_memory_back() -> None:
-    """Have the memory of each large array go back to the system when nobody has the array any more.
-
-    By default glibc (others have no ``mallopt``) soon keeps it, in pieces between which something else lies.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 def _check_network(address: str, insecure: bool) -> None:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import grpc
 
-from drivers.sdk import caching
+from drivers.sdk import caching, heap
 from drivers.sdk.bursts import BURSTS, Bursts
 from drivers.sdk.client import Client
 from drivers.sdk.executing import Executions
@@ -159,6 +159,7 @@ class DeviceService(device_pb2_grpc.DeviceServicer):  # type: ignore[misc]
             preparing = self._preparing.submit(prepare, options, progress)
             closing = files.pop_all()  # open for as long as the device works, whoever waits for that
         preparing.add_done_callback(lambda done: closing.close())
+        preparing.add_done_callback(lambda done: heap.trim())
         preparing.add_done_callback(lambda done: updates.put(None))
         try:
             while True:
