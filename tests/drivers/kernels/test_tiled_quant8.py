@@ -140,7 +140,8 @@ def check_convolution(convolution, kernel):
 def here(sizes):
     """A parameter for each tile whose dot this processor has; all but a few for each dot and ending are slow.
 
-    ``sizes``: rows and vectors by lanes.
+    ``sizes``: rows and vectors by lanes. The second parameter: whether to see what results go through as well, which
+    comes after any ending; with all endings for the few, for the others with the simplest.
     """
     able = [
         Tile8(*size, lanes, dot, ending)
@@ -159,29 +160,39 @@ def here(sizes):
             alike = [tile for tile in able if (tile.dot, tile.ending) == (dot, ending) and tile.lanes >= 4]
             chosen |= set(alike[:1])
     parameters = [tile for tile in able if tile.ending in REALS]
-    return [pytest.param(tile, id=tile.name, marks=() if tile in chosen else pytest.mark.slow) for tile in parameters]
+    return [
+        pytest.param(
+            tile,
+            tile in chosen or tile.ending is Ending.SIMPLE,
+            id=tile.name,
+            marks=() if tile in chosen else pytest.mark.slow,
+        )
+        for tile in parameters
+    ]
 
 
-@pytest.mark.parametrize("tile", here(tiles_quant8.PRODUCT_SIZES))
-def test_every_product_tile(only, tile):
+@pytest.mark.parametrize(("tile", "through"), here(tiles_quant8.PRODUCT_SIZES))
+def test_every_product_tile(only, tile, through):
     only(tile)
     kernel, lanes, width, ending = f"{PRODUCTS}.{tile.name}", tile.lanes, tile.width, tile.ending
     beyond, depth = tile.rows + tile.rows // 2 + 1, 5
     least = 2 if ending is not Ending.SIMPLE else 1  # one channel has one multiplier
-    followed = Convolution(bytes_of(2, 8, beyond, depth, seed=2), max(width + 1, least), PLAIN, ending, followed=True)
-    check_convolution(followed, f"{kernel}_add_prelu")
     for channels in {max(lanes, least), max(width + lanes // 2 + 1, least)}:  # vectors over one another, panels too
         check_convolution(Convolution(bytes_of(2, 3, beyond, depth, seed=2), channels, PLAIN, ending), kernel)
+    if through:
+        image = bytes_of(2, 8, beyond, depth, seed=2)
+        followed = Convolution(image, max(width + 1, least), PLAIN, ending, followed=True)
+        check_convolution(followed, f"{kernel}_add_prelu")
     image = bytes_of(2, 7, LEANING.width_for(beyond), depth, seed=3)
-    check_convolution(
-        Convolution(image, max(width + 1, least), LEANING, ending, activation=FuseCode.RELU), f"{kernel}_bounds"
-    )
+    activation = FuseCode.RELU if through else FuseCode.NONE
+    leaning = Convolution(image, max(width + 1, least), LEANING, ending, activation=activation)
+    check_convolution(leaning, f"{kernel}_bounds" if through else kernel)
     image = bytes_of(2, 8, SPREAD.width_for(beyond), depth, seed=4)
     check_convolution(Convolution(image, max(2 * width, least), SPREAD, ending, zero_point=-128), kernel)
 
 
-@pytest.mark.parametrize("tile", here(tiles_quant8.TAP_SIZES))
-def test_every_tap_tile(only, tile):
+@pytest.mark.parametrize(("tile", "through"), here(tiles_quant8.TAP_SIZES))
+def test_every_tap_tile(only, tile, through):
     only(tile)
     beyond, ending = tile.rows + tile.rows // 2 + 1, tile.ending
     least = 2 if ending is not Ending.SIMPLE else 1
@@ -191,9 +202,10 @@ def test_every_tap_tile(only, tile):
         for channels in {max(tile.lanes, least), max(tile.lanes + tile.lanes // 2 + 1, least)}:
             image = bytes_of(2, 9, max(1, walk.width_for(beyond)), channels, seed=5)
             check_convolution(Convolution(image, channels, walk, ending, depthwise=True), kernel)
-    image = bytes_of(2, 8, SQUARE.width_for(beyond), tile.lanes + 1, seed=5)
-    followed = Convolution(image, tile.lanes + 1, SQUARE, ending, depthwise=True, followed=True)
-    check_convolution(followed, f"{kernel}_add_prelu")
+    if through:
+        image = bytes_of(2, 8, SQUARE.width_for(beyond), tile.lanes + 1, seed=5)
+        followed = Convolution(image, tile.lanes + 1, SQUARE, ending, depthwise=True, followed=True)
+        check_convolution(followed, f"{kernel}_add_prelu")
 
 
 @pytest.mark.parametrize("depthwise", [False, True], ids=["products", "taps"])
