@@ -48,6 +48,7 @@ DURATIONS = [0, 1, 10**6, 10**9, 2**63, 2**64 - 1]
 LENGTHS = [0, 1, 2, 3, 4, 8, 12, 16, 24, 32, ROOM]
 COUNTS = list(range(MOST + 1))
 EDGES = [-(2**31), -1, 0, 1, 2, 3, 4, 5, 100, 255, 999, 2**31 - 1]
+CHOICES = st.integers(0, 10**4)
 FLOATS = [0.0, 0.5, 1.0, -1.0, 2.0, 1e30, float("inf"), float("nan")]
 
 
@@ -65,11 +66,14 @@ class Session:
         self.kept.append(made)
         return made
 
-    def objects(self, kind: str) -> st.SearchStrategy[int]:
-        others = [pointer for pointers in self.known.values() for pointer in pointers]
+    def object(self, kind: str, choice: int) -> int:
+        """A pointer, mostly of the right kind. ``choice`` is drawn: its range may not depend on what calls return."""
         right = self.known[kind][-4:]
-        wrong = st.sampled_from([0, 1, 16, 0xDEADBEEF, 2**64 - 1, 0x4E4E << 48, *others])
-        return st.one_of(*([st.sampled_from(right)] * 6), wrong) if right else wrong
+        others = [pointer for pointers in self.known.values() for pointer in pointers]
+        wrong = [0, 1, 16, 0xDEADBEEF, 2**64 - 1, 0x4E4E << 48, *others]
+        which, often = divmod(choice, 7)
+        among = right if right and often else wrong
+        return among[which % len(among)]
 
     def call(self, function: Function, data: st.DataObject) -> None:
         arguments = []
@@ -94,7 +98,7 @@ class Session:
 
     def argument(self, parameter: Parameter, lengths: dict[str, int], data: st.DataObject) -> Any:
         if parameter.role in (Role.OBJECT, Role.OBJECT_OR_NULL):
-            return FFI.cast(parameter.type, data.draw(self.objects(parameter.kind)))
+            return FFI.cast(parameter.type, self.object(parameter.kind, data.draw(CHOICES)))
         if parameter.name in lengths:
             return lengths[parameter.name]
         if parameter.type.rstrip().endswith("*"):
@@ -122,8 +126,9 @@ class Session:
             return text
         if parameter.type.count("*") == 2 and parameter.type.startswith("const ANeuralNetworks"):  # an array of objects
             kind = parameter.kind.removesuffix("* const")
-            pointers = data.draw(st.lists(self.objects(kind), min_size=MOST, max_size=MOST))
-            return FFI.cast(parameter.type, self.buffer(b"".join(each.to_bytes(8, "little") for each in pointers)))
+            choices = data.draw(st.lists(CHOICES, min_size=MOST, max_size=MOST))
+            pointers = b"".join(self.object(kind, choice).to_bytes(8, "little") for choice in choices)
+            return FFI.cast(parameter.type, self.buffer(pointers))
         small = data.draw(st.lists(st.integers(0, 5), min_size=MOST, max_size=MOST))
         return FFI.cast(parameter.type, self.buffer(b"".join(each.to_bytes(4, "little") for each in small)))
 
