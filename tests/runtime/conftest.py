@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +31,9 @@ from hal.model import Model as HalModel
 from hal.reference import run
 from hal.types import DeviceType, FeatureLevel, OperandType, OperationType, PreferenceCode
 from hal.validation import validate_model, validate_request
+from runtime import discovery, worker
 from runtime.model import Model
+from tests import descriptions
 
 
 class ReferenceDevice(Device):
@@ -159,3 +162,21 @@ def add_model() -> AddModel:
         return model
 
     return build
+
+
+@pytest.fixture(scope="module")
+def description(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a CPU that is much faster than the other one."""
+    path = tmp_path_factory.mktemp("devices") / "chip.toml"
+    path.write_text(descriptions.cpu({"start_cycles": 0}, ((2e9, 0.7), (50e9, 0.9))))
+    return path
+
+
+@pytest.fixture
+def _chip(description: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """There is a device "chip" beside the CPU."""
+    monkeypatch.setenv("NNHAL_DEVICES", f"cpu,chip={description}")
+    monkeypatch.setattr(worker, "_FIRST_PAUSE", 0.2)
+    yield
+    driver = discovery.device("chip")._driver
+    driver.give_up(driver._address)  # another test gets one without faults

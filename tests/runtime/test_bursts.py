@@ -31,7 +31,7 @@ from hal.faults import Fault, FaultKind
 from hal.rings import FORMS
 from hal.types import DurationCode, OperandType, ResultCode
 from hal.types import OperationType as O
-from runtime import remote_burst, worker
+from runtime import remote_burst
 from runtime.burst import Burst
 from runtime.compilation import Compilation
 from runtime.compiled import CompiledModel, compile_model
@@ -45,7 +45,6 @@ from runtime.remote import RemoteDevice
 from runtime.report import ExecutionReport
 from runtime.simulator import Simulator
 from runtime.telemetry import ExecutionRecord, Mode, set_telemetry
-from tests import descriptions
 from tests.driver_processes import driver_process, stop
 from tests.drivers.sdk.conftest import Service, new_socket
 from tests.runtime.graphs import Builder
@@ -96,8 +95,8 @@ def execution_of(
     return execution
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu", "dsp", "npu"])
-def test_every_device_gives_the_results_that_it_gives_without(name: str) -> None:
+def activation_for(name: str) -> tuple[Model, np.dtype]:
+    """A model of one operation over (1, 4, 4, 3), in a type that the device takes, and the type."""
     model = Model()
     kind = OperandType.TENSOR_QUANT8_ASYMM_SIGNED if name in ("dsp", "npu") else FLOAT
     scale = 0.5 if kind is not FLOAT else 0.0
@@ -106,15 +105,23 @@ def test_every_device_gives_the_results_that_it_gives_without(name: str) -> None
     model.identify_inputs_and_outputs([x], [y])
     model.relax_computation_float32_to_float16(True)
     model.finish()
-    with compile_model(model, [name]) as compiled, compiled.burst() as burst:
+    return model, kind.dtype
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu", "dsp", "npu"])
+def test_every_device_gives_the_results_that_it_gives_without(name: str) -> None:
+    model, dtype = activation_for(name)
+    calls = RemoteDevice(device(name)._driver, keeps_bursts=False)
+    compiled = compile_model(model, [name])
+    with compile_model(model, [calls]) as called, compiled, compiled.burst() as burst:
         for seed in range(6):
-            values = numbers(seed, (1, 4, 4, 3)).astype(kind.dtype)
-            np.testing.assert_array_equal(burst.run([values])[0], compiled.run([values])[0])
+            values = numbers(seed, (1, 4, 4, 3)).astype(dtype)
+            np.testing.assert_array_equal(burst.run([values])[0], called.run([values])[0])
             assert burst.computing is not None
             assert burst.computing > 0
         timed, timing = burst.run_timed([values])
-        np.testing.assert_array_equal(timed[0], compiled.run([values])[0])
-        usual = compiled.run_timed([values])[1]
+        np.testing.assert_array_equal(timed[0], called.run([values])[0])
+        usual = called.run_timed([values])[1]
         assert (timing.on_hardware, timing.energy) == (usual.on_hardware, usual.energy)  # queues take real time
         _, report = burst.run_reported([values])
         assert [(step.device, step.in_burst) for step in report.steps] == [(name, True)]
@@ -513,23 +520,6 @@ def test_a_driver_without_bursts(tmp_path: Path) -> None:
         compiled.close()
     finally:
         service.end()
-
-
-@pytest.fixture(scope="module")
-def description(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a CPU that is much faster than the other one."""
-    path = tmp_path_factory.mktemp("devices") / "chip.toml"
-    path.write_text(descriptions.cpu({"start_cycles": 0}, ((2e9, 0.7), (50e9, 0.9))))
-    return path
-
-
-@pytest.fixture
-def _chip(description: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("NNHAL_DEVICES", f"cpu,chip={description}")
-    monkeypatch.setattr(worker, "_FIRST_PAUSE", 0.2)
-    yield
-    driver = device("chip")._driver
-    driver.give_up(driver._address)  # another test gets one without faults
 
 
 def reported(burst: nnhal.CompiledBurst, seed: int) -> ExecutionReport:

@@ -20,7 +20,7 @@ from hal.errors import DeadObjectError, MissedDeadlineTransientError, OpFailedEr
 from hal.faults import Fault, FaultKind
 from hal.types import DurationCode, OperandType, ResultCode
 from hal.types import OperationType as O
-from runtime import kept_burst, worker
+from runtime import kept_burst
 from runtime.compilation import Compilation
 from runtime.compiled import CompiledModel, compile_model
 from runtime.discovery import device
@@ -34,11 +34,10 @@ from runtime.remote import RemoteDevice
 from runtime.report import ExecutionReport
 from runtime.simulator import Simulator
 from runtime.telemetry import ExecutionRecord, Mode, set_telemetry
-from tests import descriptions
 from tests.driver_processes import driver_process
 from tests.drivers.sdk.conftest import Service, new_socket
 from tests.runtime.services import patient_service
-from tests.runtime.test_bursts import OLD_DRIVER, A, chain, numbers, result, seconds
+from tests.runtime.test_bursts import OLD_DRIVER, A, activation_for, chain, numbers, result, seconds
 from tests.runtime.test_surviving_drivers import FAULTS
 
 FLOAT = OperandType.TENSOR_FLOAT32
@@ -65,20 +64,13 @@ def kept(compiled: CompiledModel, run: Callable[[CompiledModel], ExecutionReport
 
 @pytest.mark.parametrize("name", ["cpu", "gpu", "dsp", "npu"])
 def test_every_device_gives_the_results_that_it_gives_in_calls(name: str) -> None:
-    model = Model()
-    kind = OperandType.TENSOR_QUANT8_ASYMM_SIGNED if name in ("dsp", "npu") else FLOAT
-    scale = 0.5 if kind is not FLOAT else 0.0
-    x, y = (model.add_operand(kind, (1, 4, 4, 3), scale) for _ in range(2))
-    model.add_operation(O.RELU, [x], [y])
-    model.identify_inputs_and_outputs([x], [y])
-    model.relax_computation_float32_to_float16(True)
-    model.finish()
-    values = numbers(1, (1, 4, 4, 3)).astype(kind.dtype)
+    model, dtype = activation_for(name)
+    values = numbers(1, (1, 4, 4, 3)).astype(dtype)
     calls = RemoteDevice(device(name)._driver, keeps_bursts=False)
     with compile_model(model, [calls]) as called, compile_model(model, [name]) as compiled:
         kept(compiled, lambda compiled: compiled.run_reported([values])[1])
         for seed in range(6):
-            values = numbers(seed, (1, 4, 4, 3)).astype(kind.dtype)
+            values = numbers(seed, (1, 4, 4, 3)).astype(dtype)
             np.testing.assert_array_equal(compiled.run([values])[0], called.run([values])[0])
             assert in_burst(called.run_reported([values])[1]) == [False]
         timing, usual = (each.run_timed([values])[1] for each in (compiled, called))
@@ -291,23 +283,6 @@ def test_a_process_keeps_few_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
     kept(models[1])
     for each in models:
         each.close()
-
-
-@pytest.fixture(scope="module")
-def description(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a CPU that is much faster than the other one."""
-    path = tmp_path_factory.mktemp("devices") / "chip.toml"
-    path.write_text(descriptions.cpu({"start_cycles": 0}, ((2e9, 0.7), (50e9, 0.9))))
-    return path
-
-
-@pytest.fixture
-def _chip(description: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("NNHAL_DEVICES", f"cpu,chip={description}")
-    monkeypatch.setattr(worker, "_FIRST_PAUSE", 0.2)
-    yield
-    driver = device("chip")._driver
-    driver.give_up(driver._address)  # another test gets one without faults
 
 
 @pytest.mark.usefixtures("_chip")

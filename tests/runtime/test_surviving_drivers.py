@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,33 +15,18 @@ from hal.faults import Fault, FaultKind
 from hal.reference import run as reference
 from hal.types import OperationType as O
 from hal.types import ResultCode
-from runtime import worker
 from runtime.compilation import Compilation
 from runtime.compiled import CompiledModel
 from runtime.discovery import device
 from runtime.execution import Execution
 from runtime.model import Model
 from runtime.simulator import Simulator
-from tests import descriptions
 from tests.driver_processes import driver_process, stop
 from tests.runtime.graphs import Builder
 
 A = np.arange(-3, 3, dtype=np.float32).reshape(2, 3)
 
-
-@pytest.fixture(scope="module")
-def description(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a CPU that is much faster than the other one."""
-    path = tmp_path_factory.mktemp("devices") / "chip.toml"
-    path.write_text(descriptions.cpu({"start_cycles": 0}, ((2e9, 0.7), (50e9, 0.9))))
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _chip(description: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is a device "chip" beside the CPU."""
-    monkeypatch.setenv("NNHAL_DEVICES", f"cpu,chip={description}")
-    monkeypatch.setattr(worker, "_FIRST_PAUSE", 0.2)
+pytestmark = pytest.mark.usefixtures("_chip")
 
 
 @pytest.fixture
