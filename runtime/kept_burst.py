@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import weakref
 
 from hal.device import ExecutionResult, PreparedModel, Request
 from hal.errors import NnapiError
+from runtime import forks
 from runtime.remote_burst import RemoteBurst
 
 MOST = 8
@@ -25,15 +25,6 @@ _log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _all: weakref.WeakSet[KeptBurst] = weakref.WeakSet()
-_forks = 0
-
-
-def _forked() -> None:
-    global _forks
-    _forks += 1
-
-
-os.register_at_fork(after_in_child=_forked)  # the process's number would tell as well, by a system call each time
 
 
 class KeptBurst:
@@ -49,7 +40,7 @@ class KeptBurst:
         self._calls = 0
         self._burst: RemoteBurst | None = None
         self._opening = False
-        self._forks = 0
+        self._descent = 0
         self._alone = threading.Lock()
         self._used = 0.0
         self._closed = False
@@ -81,7 +72,7 @@ class KeptBurst:
     def _current(self, prepared: PreparedModel) -> RemoteBurst | None:
         """The burst, if it is this prepared model's and still open; who asks is alone."""
         burst = self._burst
-        if burst is None or prepared is not self._prepared or self._forks != _forks:
+        if burst is None or prepared is not self._prepared or self._descent != forks.descent():
             return None  # a forked child must not write to its parent's rings
         if not burst.is_open:
             self._burst, self._calls = None, 0
@@ -105,7 +96,7 @@ class KeptBurst:
             if not _has_room():
                 self._calls = 0
                 return
-            self._opening, self._forks, self._used = True, _forks, time.monotonic()
+            self._opening, self._descent, self._used = True, forks.descent(), time.monotonic()
         try:
             threading.Thread(target=self._open, args=(prepared,), daemon=True).start()
         except RuntimeError as error:  # the process is ending, or has as many threads as it may
@@ -143,7 +134,7 @@ class KeptBurst:
 
 def _has_room() -> bool:
     """Whether one more burst may be kept; closes one that nobody has used for a while if that makes room."""
-    keeping = [each for each in _all if each._forks == _forks and (each._burst is not None or each._opening)]
+    keeping = [each for each in _all if each._descent == forks.descent() and (each._burst is not None or each._opening)]
     if len(keeping) < MOST:
         return True
     keeping.sort(key=lambda each: each._used)

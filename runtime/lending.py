@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
@@ -12,18 +11,9 @@ import numpy as np
 
 from hal.device import Argument
 from hal.model import Dimensions
+from runtime import forks
 from runtime.rooms import Stage
 from runtime.values import Array
-
-_forks = 0
-
-
-def _has_forked() -> None:
-    global _forks
-    _forks += 1
-
-
-os.register_at_fork(after_in_parent=_has_forked, after_in_child=_has_forked)
 
 
 class Outputs:
@@ -38,7 +28,7 @@ class Outputs:
         self._places = [room.data.view(dtype).reshape(shape) for room, (shape, dtype) in zip(rooms, kinds)]
         # NumPy has every array that shows any of this memory, made by whatever way, hold this one.
         self._memory = rooms[0].data.base
-        self._forks = _forks
+        self._forks = forks.made()
         self._unlent = getrefcount(self._memory)
 
     def lent(self) -> list[Array]:
@@ -52,9 +42,9 @@ class Outputs:
     @property
     def is_free(self) -> bool:
         """Whether nobody holds what was lent; never again after a fork: the other process might, unseen."""
-        return getrefcount(self._memory) == self._unlent and self._forks == _forks
+        return getrefcount(self._memory) == self._unlent and self._forks == forks.made()
 
     @property
     def is_lost(self) -> bool:
         """Whether it will not be free again."""
-        return self._forks != _forks
+        return self._forks != forks.made()
