@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -23,6 +21,7 @@ from cffi.recompiler import make_c_source
 from hal.cache import cache_directory, kept
 from hal.errors import OpFailedError
 from hal.types import ResultCode
+from runtime.c_api import compilers
 from runtime.c_api.functions import CALLED, FUNCTIONS, Function, Role
 from runtime.c_api.header import header_files, prototype, types
 
@@ -35,7 +34,6 @@ _ROOT = Path(__file__).resolve().parents[2]
 """Where nnhal's packages are."""
 
 _START = Path(__file__).with_name("start.c")
-_FIRST_COMPILERS = ("cc", "gcc", "clang")
 
 _SYMBOLS = "{ global: ANeuralNetworks*; local: *; };\n"
 """What the linker exports: NNAPI's functions and nothing of cffi's."""
@@ -120,23 +118,12 @@ def _compile(source: str, scratch: Path, target: Path) -> None:
     c_file, symbols = scratch / "library.c", scratch / "symbols"
     make_c_source(ffi, _MODULE, source, str(c_file))
     symbols.write_text(_SYMBOLS)
-    command = [
-        *_compiler(), "-shared", "-fPIC", "-O2", "-fvisibility=hidden", "-pthread", f"-I{include}",
+    arguments = [
+        "-shared", "-fPIC", "-O2", "-fvisibility=hidden", "-pthread", f"-I{include}",
         str(c_file), "-o", str(target), str(python), f"-Wl,-rpath,{python.parent}", f"-Wl,-soname,{NAME}",
         f"-Wl,--version-script={symbols}",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OpFailedError(f"the C compiler {command[0]} can't build {NAME}: {done.stderr.strip()}")
-
-
-def _compiler() -> list[str]:
-    chosen = os.environ.get("CC", "").split()
-    for candidate in (chosen,) if chosen else ([name] for name in _FIRST_COMPILERS):
-        if shutil.which(candidate[0]):
-            return candidate
-    missing = f"CC names '{chosen[0]}', which is not there" if chosen else "there is no C compiler"
-    raise OpFailedError(f"{missing}; {NAME} is built with one: install gcc or clang, or set CC to one")
+    compilers.C.build(NAME, arguments)
 
 
 def _python_library() -> Path:

@@ -28,6 +28,11 @@ def raw_bytes(pointer: C, length: int, what: str) -> memoryview | None:
     return memoryview(ffi.buffer(pointer, length))
 
 
+def content(pointer: C, length: int, what: str) -> bytes:
+    """A copy of ``length`` bytes; NULL and 0 are none."""
+    return bytes(raw_bytes(pointer, length, what) or b"")
+
+
 def dimensions(type: C) -> list[int]:
     """Those of an operand type; ``BadDataError`` where it counts some and points to none, or the reverse."""
     return members(type.dimensions, type.dimensionCount, "an operand type", "dimensions")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from runtime.c_api.boundary import implements
-from runtime.c_api.c_data import C, raw_bytes, text
+from runtime.c_api.c_data import C, content, text
 from runtime.compilation import Compilation
 from runtime.execution import Execution
 
 
 @implements("ANeuralNetworksCompilation_addExtensionAttribute")
 def _add_to_compilation(compilation: Compilation, name: C, code: int, data: C, length: int) -> None:
-    compilation.add_extension_attribute(text(name), code, bytes(raw_bytes(data, length, "data") or b""))
+    compilation.add_extension_attribute(text(name), code, content(data, length, "data"))
 
 
 @implements("ANeuralNetworksExecution_addExtensionAttribute")
 def _add_to_execution(execution: Execution, name: C, code: int, data: C, length: int) -> None:
-    execution.add_extension_attribute(text(name), code, bytes(raw_bytes(data, length, "data") or b""))
+    execution.add_extension_attribute(text(name), code, content(data, length, "data"))

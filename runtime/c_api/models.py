@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from runtime.c_api.boundary import implements
-from runtime.c_api.c_data import C, dimensions, instances, integers, members, raw_bytes, text
+from runtime.c_api.c_data import C, content, dimensions, instances, integers, members, raw_bytes, text
 from runtime.compilation import get_supported_operations_for_devices as supported_operations
 from runtime.model import Model
 
@@ -40,7 +40,7 @@ def _set_operand_symm_per_channel_quant_params(model: Model, index: int, params:
 
 @implements("ANeuralNetworksModel_setOperandExtensionData")
 def _set_operand_extension_data(model: Model, index: int, data: C, length: int) -> None:
-    model.set_operand_extension_data(index, bytes(raw_bytes(data, length, "data") or b""))
+    model.set_operand_extension_data(index, content(data, length, "data"))
 
 
 @implements("ANeuralNetworksModel_addOperation")

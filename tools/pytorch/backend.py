@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -23,11 +20,10 @@ from torch.backends._nnapi.prepare import convert_model_to_nnapi
 from torch.utils.cpp_extension import include_paths, library_paths
 
 from hal.cache import cache_directory, kept
-from hal.errors import OpFailedError
+from runtime.c_api.compilers import CPP
 
 _SOURCE = Path(__file__).with_name("backend.cpp")
 _NAME = "libnnapi_backend.so"
-_COMPILERS = ("c++", "g++", "clang++")
 _LIBRARIES = ("torch", "torch_cpu", "torch_python", "c10")
 _FORM = 'it must be {"forward": {"inputs": TENSOR}}, or a list of tensors; a size of 0 means any'
 
@@ -46,19 +42,12 @@ def load_backend() -> Path:
 
 
 def _compile(folder: Path) -> None:
-    chosen = os.environ.get("CXX", "").split() or [name for name in _COMPILERS if shutil.which(name)][:1]
-    if not chosen or not shutil.which(chosen[0]):
-        raise OpFailedError(
-            f"there is no C++ compiler to build {_NAME} with; install g++ or clang++, or set CXX to one"
-        )
     includes = [f"-I{path}" for path in (*include_paths(), sysconfig.get_path("include"))]
     places = [option for path in library_paths() for option in (f"-L{path}", f"-Wl,-rpath,{path}")]
     libraries = [f"-l{name}" for name in _LIBRARIES]
     abi = f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"
-    command = [*chosen, "-std=c++20", "-O1", "-fPIC", "-shared", abi, *includes, str(_SOURCE), "-o", _NAME, *places]
-    done = subprocess.run([*command, *libraries], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OpFailedError(f"the C++ compiler {chosen[0]} can't build {_NAME}: {done.stderr.strip()}")
+    options = ["-std=c++20", "-O1", "-fPIC", "-shared", abi, *includes]
+    CPP.build(_NAME, [*options, str(_SOURCE), "-o", str(folder / _NAME), *places, *libraries])
 
 
 def converted(module: torch.jit.ScriptModule, specification: Mapping[str, Any]) -> bytes:
