@@ -121,7 +121,7 @@ def _box_with_nms_limit(a: Arguments) -> tuple[Array, ...]:
     }
     survivors = soft(kernels[a.kernel], a.nms_score_threshold)
     limit = a.max_detections if a.max_detections >= 0 else a.scores.size
-    found = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
+    found: list[tuple[Array, Array, Array]] = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
     batches = np.array(integers(a, "batches"), int)
     for batch in dict.fromkeys(batches.tolist()):
         members = np.flatnonzero(batches == batch)
@@ -170,11 +170,11 @@ def _generate_proposals(a: Arguments) -> tuple[Array, ...]:
     down, across = np.indices((height, width))
     shifts = np.stack([across * a.width_stride, down * a.height_stride] * 2, axis=-1)
     places = (shifts[:, :, None] + a.anchors).reshape(-1, 4)
-    found = [(np.zeros(0), np.zeros((0, 4)), np.zeros(0, int))]
+    found: list[tuple[Array, Array, Array]] = [(np.zeros(0), np.zeros((0, 4)), np.zeros(0, int))]
     for batch in range(batches):
         image = a.images[batch]
         boxes = transformed(places, deltas[batch], np.broadcast_to(image, (len(places), 2)))[:, 0]
-        kept = np.arange(len(boxes))
+        kept: Array = np.arange(len(boxes))
         if 0 < a.pre_nms_max < len(kept):
             kept = best_first(scores[batch])[: a.pre_nms_max]
         kept = kept[_is_proposal(boxes[kept], image, a.min_size)]

@@ -56,10 +56,11 @@ def _fingerprints_of_blocks(keys: Array) -> Array:
     """Blocks of 64 bytes one after the other, and at the end once more the last 64 bytes, wherever they begin."""
     count, length = keys.shape
     zero = np.zeros(count, np.uint64)
-    x = zero + _modular(81 * _PRIMES[2]) + _word(keys, 0)
-    y = zero + _modular(81 * _PRIMES[1] + 113)
+    x: Array = zero + _modular(81 * _PRIMES[2]) + _word(keys, 0)
+    y: Array = zero + _modular(81 * _PRIMES[1] + 113)
     z = _shift_mixed(y * _K2 + np.uint64(113)) * _K2
-    v = w = (zero, zero)
+    v: tuple[Array, Array] = (zero, zero)
+    w = v
     factor: Array | np.uint64 = _K1
     nine = np.uint64(1)
     last = (length - 1) // 64 * 64

@@ -44,7 +44,8 @@ def _pooled(a: Arguments, image: Array, combine: Callable[..., Array]) -> Array:
     """Each window of ``image`` combined into one value: first each of its columns, then the row that leaves."""
     for dimension, axis in enumerate(pool_axes(a), start=1):
         before = (slice(None),) * dimension
-        windows = (image[(*before, axis.covered(place))] for place in range(axis.output))
+        covered = ((*before, axis.covered(place)) for place in range(axis.output))
+        windows = (image[index] for index in covered)
         image = np.concatenate([combine(window, axis=dimension, keepdims=True) for window in windows], axis=dimension)
     return image
 

@@ -177,7 +177,7 @@ def _quantized_lstm(a: Arguments) -> tuple[Array, ...]:
     def gate(name: str, state: Array | None = None) -> Array:
         scale = _scale(a, f"{name}_intermediate_scale")
         bias, norm = getattr(a, f"{name}_bias"), getattr(a, f"{name}_layer_norm_weights")
-        total = np.zeros((len(a.input), len(bias)), np.int64)
+        total: Array = np.zeros((len(a.input), len(bias)), np.int64)
         for values, side in (("input", "input"), ("output_state", "recurrent")):
             spec, weights = getattr(specs, values), getattr(specs, f"{side}_to_{name}_weights")
             sums = (_wide(getattr(a, values)) - spec.zero_point) @ _wide(weights.value).T

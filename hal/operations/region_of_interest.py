@@ -112,7 +112,8 @@ def _strongest(image: Array, axis: int, first: int, last: int, bins: int) -> Arr
     windows = []
     for number in range(bins):
         begin, end = first + reach * number // bins, first - (-reach * (number + 1) // bins)
-        window = image[(*(slice(None),) * axis, slice(begin, end))]
+        covered = (*(slice(None),) * axis, slice(begin, end))
+        window = image[covered]
         windows.append(window.max(axis=axis) if window.shape[axis] else np.zeros_like(image.take(0, axis=axis)))
     return np.stack(windows, axis=axis)
 
@@ -148,7 +149,8 @@ def _heatmap_max_keypoint(a: Arguments) -> tuple[Array, ...]:
     row, column = np.divmod(heatmaps.reshape(number, keypoints, size * size).argmax(axis=2), size)
     rows, columns = _neighbours(row, size), _neighbours(column, size)
     chosen = np.arange(number)[:, None, None, None], np.arange(keypoints)[:, None, None]
-    grid = heatmaps[(*chosen, rows[..., :, None], columns[..., None, :])]
+    places = (*chosen, rows[..., :, None], columns[..., None, :])
+    grid = heatmaps[places]
     score, x, y = _parabola_maximum(grid, 1e-3 if a.data_type is OperandType.TENSOR_FLOAT16 else 1e-5)
     relative = np.stack([column + x + 0.5, row + y + 0.5], axis=-1) / size
     start, end = a.boxes[:, None, :2], a.boxes[:, None, 2:]

@@ -62,7 +62,7 @@ def _dimensions(a: Arguments) -> tuple[Dimensions, ...]:
 def sources(size: int, out_size: int, align_corners: bool, half_pixel_centers: bool) -> Array:
     """Where in the input, in elements from the first one's, the value of each output element is taken, float64."""
     scale = (size - 1) / (out_size - 1) if align_corners and out_size > 1 else size / out_size
-    places = np.arange(out_size, dtype=np.float64)
+    places: Array = np.arange(out_size, dtype=np.float64)
     places = (places + 0.5) * scale - 0.5 if half_pixel_centers else places * scale
     return np.clip(places, 0, size - 1)
 

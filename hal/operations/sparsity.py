@@ -101,7 +101,7 @@ def _densify(a: Arguments) -> tuple[Array, ...]:
     The coordinate of a dimension with blocks is (that of the block) * (the block's size) + (that within it).
     """
     (dimensions,) = _dimensions(a)
-    coordinates = np.zeros((len(dimensions), 1), np.int64)
+    coordinates: Array = np.zeros((len(dimensions), 1), np.int64)
     for number, level in enumerate(_levels(a)):
         parents = coordinates.shape[1]
         if level.is_sparse:

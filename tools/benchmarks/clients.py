@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hal.reference import run as reference
 from hal.types import FuseCode, OperandType, OperationType, PaddingCode
@@ -197,7 +199,7 @@ def client(address: str, mode: str, name: str) -> None:
     ]
     device = RemoteDevice(RunningService("cpu", address), keeps_bursts=mode != "rpc")
     with compile_model(model, [device]) as compiled, compiled.burst() as burst:
-        run: Callable[..., list[np.ndarray]] = burst.run if mode == "burst" else compiled.run
+        run: Callable[..., list[NDArray[Any]]] = burst.run if mode == "burst" else compiled.run
         expected = [reference(model.canonical, values) if name in MODELS else compiled.run(values) for values in inputs]
         for _ in range(_WARM):
             run(inputs[0])

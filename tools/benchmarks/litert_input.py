@@ -9,10 +9,12 @@ input's grid below zero.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
+from numpy.typing import NDArray
 
 from hal.errors import BadDataError
 
@@ -70,7 +72,7 @@ class FloatFile:
     def _drop(self, operators: list[schema.OperatorT]) -> None:
         self._graph.operators = [each for each in self._graph.operators if not any(each is gone for gone in operators)]
 
-    def _add_buffer(self, values: np.ndarray) -> int:
+    def _add_buffer(self, values: NDArray[Any]) -> int:
         buffer = schema.BufferT()
         buffer.data = values.view(np.uint8)
         self._model.buffers.append(buffer)

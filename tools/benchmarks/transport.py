@@ -25,9 +25,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent import futures
+from typing import Any
 
 import grpc
 import numpy as np
+from numpy.typing import NDArray
 
 from hal.device import Argument, ExecutionResult, Request
 from hal.errors import OpFailedError
@@ -91,7 +93,7 @@ def measure() -> dict[str, dict[str, float]]:
         return {**in_bursts(by_itself, values), **beside_an_echo(by_itself, by_calls, values)}
 
 
-def in_bursts(compiled: CompiledModel, values: np.ndarray) -> dict[str, dict[str, float]]:
+def in_bursts(compiled: CompiledModel, values: NDArray[Any]) -> dict[str, dict[str, float]]:
     """What an execution in a burst takes, and how much of it is not the driver's computing."""
     with compiled.burst() as burst:
         timed(lambda: burst.run([values]), BATCH)
@@ -116,7 +118,7 @@ def in_bursts(compiled: CompiledModel, values: np.ndarray) -> dict[str, dict[str
 
 
 def beside_an_echo(
-    by_itself: CompiledModel, by_calls: CompiledModel, values: np.ndarray
+    by_itself: CompiledModel, by_calls: CompiledModel, values: NDArray[Any]
 ) -> dict[str, dict[str, float]]:
     """``compute`` as it goes by itself and where each is a call, and a bare echo of messages of the call's sizes."""
     output = np.zeros_like(values)
@@ -169,7 +171,7 @@ def message_sizes() -> tuple[int, int]:
     return request_to_wire(1, request, local=True).ByteSize(), response.ByteSize()
 
 
-def given(compilation: Compilation, values: np.ndarray, output: np.ndarray) -> Execution:
+def given(compilation: Compilation, values: NDArray[Any], output: NDArray[Any]) -> Execution:
     """A reusable execution."""
     execution = Execution(compilation)
     execution.set_reusable(True)

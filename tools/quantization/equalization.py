@@ -70,7 +70,7 @@ class _Classes:
         for operation in graph.operations:
             for index in (*operation.inputs, *operation.outputs):
                 self._number(index)
-        self._leaders = np.arange(self._count)
+        self._leaders: Array = np.arange(self._count)
         self._locked = np.zeros(self._count, bool)
         self._bounds = np.full(self._count, np.inf)
         for index in (*graph.inputs, *graph.outputs):

@@ -23,7 +23,7 @@ def densify(values: NDArray[Any], shape: tuple[int, ...], sparsity: Sparsity) ->
 
     Raises ``BadDataError`` when values, shape and ``sparsity`` do not fit each other.
     """
-    places = np.zeros(1, np.int64)
+    places: _Indexes = np.zeros(1, np.int64)
     # each node of a dense level is a value or owns a segment of a level below
     limit = max([values.size, *(level.segments.size for level in sparsity.levels if level.segments is not None)])
     for level, size, stride in zip(sparsity.levels, *_sizes_and_strides(shape, sparsity)):
