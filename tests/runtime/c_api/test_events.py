@@ -46,7 +46,9 @@ def sync_fence(nn, event) -> tuple[int, int]:
 
 
 def readable(descriptor: int, timeout: float = 0) -> bool:
-    return bool(select.select([descriptor], [], [], timeout)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(timeout * 1e3))
 
 
 def test_start_needs_an_execution_and_a_place_for_the_event(nn, compilation):

@@ -160,6 +160,7 @@ def build(nn, case, type, constant):
         memory, content = new_memory(nn, constant.nbytes)
         content[:] = constant.view(np.uint8)
         code = lib.ANeuralNetworksModel_setOperandValueFromMemory(model, 1, memory, 0, constant.nbytes)
+        lib.ANeuralNetworksMemory_free(memory)  # the model keeps what it needs
     else:
         code = lib.ANeuralNetworksModel_setOperandValue(model, 1, clients.pointer(nn, constant), constant.nbytes)
     assert code == (R.NO_ERROR if case.model_is_valid else R.BAD_DATA)
@@ -193,6 +194,7 @@ def give(nn, execution, case, operand, type, array, b):
     memory, content = new_memory(nn, array.nbytes)
     content[:] = array.view(np.uint8)
     code = getattr(nn.lib, f"{call}FromMemory")(execution, 0, said, memory, 0, array.nbytes)
+    nn.lib.ANeuralNetworksMemory_free(memory)  # the execution keeps what it needs
     return code, content.view(array.dtype)
 
 
