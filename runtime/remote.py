@@ -74,6 +74,7 @@ class RemoteDevice(Device):
         self.keeps_bursts = keeps_bursts
         self._connected: Connection | None = None
         self._info: DeviceInfo | None = None
+        self._promised: tuple[Connection, Capabilities] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -101,11 +102,15 @@ class RemoteDevice(Device):
         return self._info
 
     def capabilities(self) -> Capabilities:
-        """What it promises."""
+        """What it promises; a driver of this process's own is asked once, any other may be another by now."""
         connection = self.connection()
+        if self._promised is not None and self._promised[0] is connection and self.embedded:
+            return self._promised[1]
         with connection.call():
             message = connection.stub.GetCapabilities(device_pb2.GetCapabilitiesRequest(), timeout=ANSWER_LIMIT)
-        return capabilities_from_wire(message)
+        promised = capabilities_from_wire(message)
+        self._promised = connection, promised
+        return promised
 
     def supported_operations(
         self, model: Model, preference: PreferenceCode = PreferenceCode.FAST_SINGLE_ANSWER

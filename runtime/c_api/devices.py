@@ -66,7 +66,7 @@ def _get_feature_level(device: Device) -> int:
 
 @implements("ANeuralNetworksDevice_wait")
 def _wait(device: Device) -> None:
-    device.capabilities()  # which a driver answers once it lives; a dead one is started again
+    device.capabilities()  # which needs a driver that lives; a dead one is started again
 
 
 @implements("ANeuralNetworksDevice_getExtensionSupport")

@@ -16,6 +16,7 @@ from hal.errors import BadDataError, DeadObjectError, OpFailedError, ResourceExh
 from hal.faults import Fault, FaultKind
 from hal.types import DurationCode, PreferenceCode
 from runtime.discovery import device
+from runtime.remote import RemoteDevice
 from runtime.simulator import Simulator
 from tests import descriptions
 from tests.driver_processes import driver_processes
@@ -134,7 +135,7 @@ def test_hanging_driver_answers_other_calls(simulated):
     hanging.join(0.3)
     assert hanging.is_alive()
     start = time.monotonic()
-    device("chip").capabilities()
+    RemoteDevice(device("chip")._driver).capabilities()
     simulator.description()
     assert time.monotonic() - start < 5
     simulator.set_faults([])
