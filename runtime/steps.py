@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from hal.device import Argument, Cost, ExecutionResult, Progress, Request
 from hal.errors import (
+    BadDataError,
     DeadObjectError,
     MissedDeadlinePersistentError,
     MissedDeadlineTransientError,
@@ -113,8 +114,7 @@ class DeviceStep(PreparedStep):
             raise
         except NnapiError as error:
             running.tainted = True
-            elsewhere = not isinstance(error, _LATE) and not _on_device(inputs, rooms)
-            fallback = self._fallback if elsewhere else None
+            fallback = None if _on_device(inputs, rooms) else self._fallback_after(error)
             record.failed(self._worker.name, error, None if fallback is None else fallback.name)
             if fallback is None:
                 raise
@@ -158,6 +158,15 @@ class DeviceStep(PreparedStep):
         self._worker.close()
         if self._fallback is not None:
             self._fallback.close()
+
+    def _fallback_after(self, error: NnapiError) -> Worker | None:
+        """Where the step runs after its device has raised this; None for nowhere."""
+        fallback = self._fallback
+        if fallback is None or isinstance(error, _LATE):
+            return None
+        if fallback.device is self._worker.device and isinstance(error, BadDataError):
+            return None  # it would say the same of the same arguments
+        return fallback
 
     def _on(
         self,

@@ -276,6 +276,18 @@ def test_a_cpu_whose_driver_dies_is_prepared_again_at_once(
         assert {failure.again_on for failure in report.failures} == {"cpu"}
 
 
+@pytest.mark.parametrize(("error", "times"), [(BadDataError, 1), (OpFailedError, 2)])
+def test_a_cpu_is_not_asked_again_what_it_has_refused(
+    model: Model, cpu: Any, monkeypatch: pytest.MonkeyPatch, error: type[NnapiError], times: int
+) -> None:
+    monkeypatch.setattr(discovery, "devices", lambda: [cpu])
+    compiled = compile_model(model)
+    cpu.on_execute = raising(error("not so"))
+    with pytest.raises(error, match="not so"):
+        compiled.run([A])
+    assert len(cpu.requests) == times
+
+
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_who_was_given_up_can_spoil_nothing(in_memory: bool, model: Model, all_devices: Any, fast: Any) -> None:
     """The device writes into every place that it was ever given, after the step has run elsewhere."""
