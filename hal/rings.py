@@ -39,7 +39,7 @@ class Ring:
             )
         self._region = region
         self._room = region.data[HEADER:]
-        self.words = memoryview(region.data[:HEADER]).cast("q")  # type: ignore[arg-type]
+        self.words = region.data[:HEADER].data.cast("q")
         self.address: int = region.data.ctypes.data
 
     @classmethod

@@ -62,7 +62,7 @@ class Jobs:
         block[POOL], block[THREADS] = threads.address, threads.number
         block[SPIN] = _SPIN
         self._address: int = block.ctypes.data
-        self._block = memoryview(block)  # type: ignore[arg-type]
+        self._block = block.data
 
     def arrange(self, form: int, program: Program, arguments: list[Array]) -> None:
         """Have requests of a form run ``program`` on these arguments."""

@@ -6,6 +6,7 @@ is, where it can be, a median, and a sample's error counts by its share of the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
@@ -103,7 +104,7 @@ class Observation:
                 return best
             best, error = better, less
 
-    def _best(self, ranges: list[Range]) -> tuple[Range, float]:
+    def _best(self, ranges: Sequence[Range]) -> tuple[Range, float]:
         """The one with the least error, in decibels, and that error."""
         energies = np.array(self._energies)
         seen = energies > 0
