@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 from drivers.engine import native
 from drivers.engine.block import (
     BARRED,
+    BEARABLE,
     COUNT,
     CROWD,
     ENDED,
     HOLDERS,
     JOBS,
+    LEAST_BEARABLE,
     OUTCOME,
     POOL,
     REQUESTS,
@@ -60,7 +62,7 @@ class Jobs:
             block[word] = each.ctypes.data
         block[JOBS], block[CROWD] = self._jobs.ctypes.data, max(2, slots - threads.number + 2)
         block[POOL], block[THREADS] = threads.address, threads.number
-        block[SPIN] = _SPIN
+        block[SPIN], block[BEARABLE] = _SPIN, LEAST_BEARABLE
         self._address: int = block.ctypes.data
         self._block = block.data
 

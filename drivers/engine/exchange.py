@@ -17,14 +17,19 @@ from numba.extending import intrinsic
 from drivers.engine import walker
 from drivers.engine.block import (
     BARRED,
+    BEARABLE,
     CLOCK,
+    CORES,
+    CORES_SIZE,
     COUNT,
     CROWD,
     ENDED,
     FULL,
     HOLDERS,
     JOBS,
+    LEAST_BEARABLE,
     MOST,
+    MOST_BEARABLE,
     NOTHING,
     OTHER,
     OUTCOME,
@@ -32,6 +37,7 @@ from drivers.engine.block import (
     REQUESTS,
     RESULTS,
     SERVED,
+    SHARED,
     SPIN,
     THREADS,
     TIMES,
@@ -39,6 +45,7 @@ from drivers.engine.block import (
     URGENT,
     WANTED,
 )
+from drivers.engine.cores import change_core
 from drivers.engine.walker import _FUTEX, _SCHED_YIELD, _jit, _load, _swap, _system_call, _words
 from hal.rings import FORMS, LENGTH, NANOSECONDS, SEQUENCE, SUBJECT
 
@@ -51,6 +58,9 @@ leaves the caches without what telling needs, and the client would wait for it."
 
 _LONG = 200_000_000
 """Nanoseconds in which the device has not been told of what it has computed, at most."""
+
+_TAKEN = 3_000
+"""Nanoseconds between two looks after which somebody else had the core meanwhile."""
 
 _FUTEX_WAKE = 1
 _EVERYBODY = 2**31 - 1
@@ -87,6 +97,9 @@ def _must_leave(block: int, now: int) -> bool:
 @_jit
 def _comes(block: int, requests: int, served: int) -> bool:
     words = _words(block)
+    if words[SHARED] > words[BEARABLE]:
+        words[SHARED], words[BEARABLE] = 0, min(2 * words[BEARABLE], MOST_BEARABLE)
+        change_core(block + 8 * CORES, CORES_SIZE)
     now = _now(block)
     if _must_leave(block, now):
         return False
@@ -102,6 +115,10 @@ def _comes(block: int, requests: int, served: int) -> bool:
                 return False
             _system_call(_SCHED_YIELD, 0, 0, 0, 0)
         _pause()
+    if looks >= _LOOKS and _now(block) - now > _TAKEN:
+        words[SHARED] += 1
+    else:
+        words[SHARED], words[BEARABLE] = 0, LEAST_BEARABLE
     return True
 
 
