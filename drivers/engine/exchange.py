@@ -97,7 +97,7 @@ def _must_leave(block: int, now: int) -> bool:
 @_jit
 def _comes(block: int, requests: int, served: int) -> bool:
     words = _words(block)
-    if words[SHARED] > words[BEARABLE]:
+    if words[SHARED] > words[BEARABLE]:  # requests came only while this thread had given its core to the client
         words[SHARED], words[BEARABLE] = 0, min(2 * words[BEARABLE], MOST_BEARABLE)
         change_core(block + 8 * CORES, CORES_SIZE)
     now = _now(block)
