@@ -160,5 +160,8 @@ def answer(block: int) -> None:
         words[TIMES + 2 * answered] = begin
         words[TIMES + 2 * answered + 1] = end
         words[COUNT] = answered + 1
-        if end - begin < _SHORT or end - words[TIMES] > _LONG:
+        if end - begin < _SHORT:
+            return
+        words[SHARED] = 0  # beside such a job, what sharing the core costs is little
+        if end - words[TIMES] > _LONG:
             return
