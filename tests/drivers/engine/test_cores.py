@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -19,15 +18,6 @@ pytestmark = pytest.mark.skipif(len(CORES) < 2, reason="there is one core")
 
 def core() -> int:
     return ctypes.CDLL(None).sched_getcpu()
-
-
-@pytest.fixture
-def one_core() -> Iterator[int]:
-    """This thread's only core, for a while."""
-    mine = min(CORES)
-    os.sched_setaffinity(0, {mine})
-    yield mine
-    os.sched_setaffinity(0, CORES)
 
 
 def leave() -> bool:

@@ -8,6 +8,7 @@ import threading
 import time
 
 import numpy as np
+import pytest
 
 from drivers.engine import native
 from drivers.engine.block import (
@@ -31,6 +32,7 @@ from drivers.engine.block import (
 from hal.rings import FORMS, HEADER, SEQUENCE
 
 
+@pytest.mark.usefixtures("one_core")
 def test_a_core_that_the_client_has_too_is_left_ever_less_often_where_that_is_in_vain():
     answer = native.function("drivers.engine.exchange", "answer", 1)
     block, zero, jobs = np.zeros(WORDS, np.int64), np.zeros(1, np.int64), np.zeros(FORMS, np.int64)
@@ -47,22 +49,18 @@ def test_a_core_that_the_client_has_too_is_left_ever_less_often_where_that_is_in
             assert block[OUTCOME] == OTHER  # there is no job
             block[SERVED] = requests[SEQUENCE]
 
-    cores, end = os.sched_getaffinity(0), time.monotonic() + 20
-    os.sched_setaffinity(0, {min(cores)})  # the server's only one too
-    try:
-        server = threading.Thread(target=serve)
-        server.start()
-        for number in itertools.count(1):
-            time.sleep(1e-4)  # meanwhile the server begins to wait
-            most = max(most, block[BEARABLE])
-            if most > LEAST_BEARABLE or time.monotonic() > end:
-                done.set()
-            requests[SEQUENCE] = number
-            while block[SERVED] != number:
-                os.sched_yield()
-            if done.is_set():
-                break
-        server.join()
-    finally:
-        os.sched_setaffinity(0, cores)
+    end = time.monotonic() + 20
+    server = threading.Thread(target=serve)
+    server.start()
+    for number in itertools.count(1):
+        time.sleep(1e-4)  # meanwhile the server begins to wait
+        most = max(most, block[BEARABLE])
+        if most > LEAST_BEARABLE or time.monotonic() > end:
+            done.set()
+        requests[SEQUENCE] = number
+        while block[SERVED] != number:
+            os.sched_yield()
+        if done.is_set():
+            break
+    server.join()
     assert most > LEAST_BEARABLE
